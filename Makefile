@@ -1,0 +1,21 @@
+# Each target sets up its own environment in .venv; needs Python 3.11-3.13, git and make only.
+PYTHON ?= python3
+VENV := .venv
+
+.PHONY: demo test slow lint
+demo: $(VENV)/ready
+	$(VENV)/bin/python scripts/train_keypoint.py demo
+
+test: $(VENV)/ready
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(VENV)/bin/python -m pytest
+
+slow: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -m slow
+
+# python -m venv needs ensurepip, which Debian keeps in its package python3-venv.
+$(VENV)/ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV) || { echo "expected python3 with venv: apt-get install python3-venv"; exit 1; }
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable ".[cpu,test]"
+	touch $@

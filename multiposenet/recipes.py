@@ -1,0 +1,148 @@
+"""Recipes of MultiPoseNet: what to train, with the paper's numbers as values.
+
+Imports no TensorFlow, so that `--help` answers at once.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+Backbone = Literal[
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet_v2", "resnet18-half"
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class KeypointRecipe:
+    """Keypoint and segmentation subnet of MultiPoseNet (arXiv:1807.04067, sections 3.2 and 3.5)."""
+
+    data: Path | None = None
+    """COCO folder holding annotations/person_keypoints_SPLIT.json and SPLIT/; none = synthetic people."""
+    train_split: str = "train"
+    """Split to train on (COCO itself: train2017)."""
+    val_split: str = "val"
+    """Held-out split (COCO itself: val2017)."""
+    synthetic_images: tuple[int, int] = (2000, 100)
+    """Images to draw for (training, held-out) when no data is given."""
+    output: Path = Path("runs")
+    """Folder of run folders; this run writes to OUTPUT/NAME."""
+    name: str = ""
+    """Name of the run; the recipe's name when empty. The same name again resumes."""
+
+    backbone: Backbone = "resnet50"
+    """Network below the pyramid; "resnet18-half" has half the channels."""
+    backbone_weights: str = "imagenet"
+    """ImageNet weights: "imagenet" fetches the published file, a path reads one, "none" starts at random."""
+    dilate: bool = False
+    """Dilated stage 5 instead of its stride (row R101-dil)."""
+    fpn_depth: int = 256
+    """Channels of K2-K5."""
+    depth: int = 128
+    """Channels of D2-D5."""
+    concat: bool = True
+    """Concatenate D2-D5 (False: row "no concat")."""
+    intermediate: bool = True
+    """A loss at each K level (False: row "no int.")."""
+
+    patch_size: int = 480
+    """Height and width of a training patch, pixels."""
+    sigma: float = 2.0
+    """Gaussian radius, heatmap cells of 4 pixels."""
+    rotation: float = 40.0
+    """Greatest rotation either way, degrees."""
+    scale: tuple[float, float] = (0.8, 1.2)
+    """Range of the random scale; at 1 the shorter side of the image fills the patch."""
+    flip: float = 0.3
+    """Probability of a horizontal mirror."""
+    colour: float = 0.0
+    """Strength of random brightness, contrast and saturation; 0 as in the paper."""
+
+    batch_size: int = 6
+    """Images a step, over all devices."""
+    epochs: int = 80
+    """Passes over the training split."""
+    steps: int | None = None
+    """Stop after this many steps in all, whatever the epochs."""
+    learning_rate: float = 1e-4
+    """Adam's rate at the start."""
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """Plateau: x0.1 when val_loss has not improved for `patience` epochs; cosine: down to 0 by the last step."""
+    patience: int = 3
+    """Epochs without improvement before the rate drops."""
+    mask_weight: float = 1.0
+    """Weight of the segmentation channel in every loss."""
+    clip_norm: float | None = None
+    """Greatest global norm of the gradient."""
+    ema: float | None = None
+    """Momentum of the moving average of the weights that is evaluated and saved as best; none = off."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Arithmetic of the network."""
+    devices: int | None = None
+    """GPUs to use (none = all), or logical CPU devices where there is no GPU. Several machines: TF_CONFIG."""
+    deterministic: bool = False
+    """Bit-reproducible kernels, slower."""
+    threads: int | None = None
+    """Threads within one operation; 1 makes a CPU run reproducible to the bit."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    eval_images: int = 500
+    """Held-out images evaluated after each epoch (the first ones of the split)."""
+    validate_every: int = 1
+    """Epochs between two evaluations."""
+    checkpoint_steps: int | None = 1000
+    """Steps between two checkpoints within an epoch; one is always written at its end."""
+
+
+_R101 = KeypointRecipe(backbone="resnet101")
+
+KEYPOINT_RECIPES: dict[str, tuple[str, KeypointRecipe]] = {
+    "demo": (
+        "Small network on synthetic people; minutes on two cores.",
+        KeypointRecipe(
+            backbone="resnet18-half",
+            backbone_weights="none",
+            fpn_depth=64,
+            depth=32,
+            patch_size=160,
+            rotation=20.0,
+            flip=0.5,
+            batch_size=16,
+            epochs=10,
+            learning_rate=2e-3,
+            schedule="cosine",
+            mask_weight=0.2,
+            eval_images=100,
+        ),
+    ),
+    "small": (
+        "MobileNetV2 with narrow heads, for training on real images without a GPU.",
+        KeypointRecipe(
+            backbone="mobilenet_v2",
+            fpn_depth=64,
+            depth=32,
+            patch_size=256,
+            flip=0.5,
+            colour=0.2,
+            batch_size=16,
+            epochs=40,
+            learning_rate=1e-3,
+            schedule="cosine",
+            mask_weight=0.2,
+            ema=0.998,
+        ),
+    ),
+    "coco-r50": (
+        "Table 2 right, R50: 62.3 AP with the paper's detector and PRN.",
+        KeypointRecipe(backbone="resnet50"),
+    ),
+    "coco-r101": ("Table 2, R101: 63.9 AP.", _R101),
+    "coco-r101-dil": ("Table 2, R101 dilated: 64.3 AP.", dataclasses.replace(_R101, dilate=True)),
+    "coco-r101-no-int": (
+        "Table 2 left, R101 without intermediate supervision: 61.3 AP.",
+        dataclasses.replace(_R101, intermediate=False),
+    ),
+    "coco-r101-no-concat": (
+        "Table 2 left, R101 without concatenation: about 62 AP by the text.",
+        dataclasses.replace(_R101, concat=False),
+    ),
+}

@@ -1,0 +1,230 @@
+"""Trains the parts of MultiPoseNet from a recipe."""
+
+import math
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from multiposenet.evaluation import draw_predictions, evaluate_peaks, write_metrics
+from multiposenet.input_pipeline import Augmentation, KeypointSamples
+from multiposenet.keypoint_subnet import keypoint_model
+from multiposenet.recipes import KeypointRecipe
+from posekit import draw, images, training
+from posekit.datasets import synthetic
+from posekit.datasets.coco import CocoDataset, load_coco
+from posekit.losses import heatmap_loss
+from posekit.mobilenet import mobilenet_v2
+from posekit.resnet import resnet
+from posekit.runs import open_run
+from posekit.weights.torchvision import fetch_imagenet, load_torchvision
+
+EVAL_SIZE_FACTOR = 4 / 3
+"""Held-out canvas over patch: a 4:3 image then has the scale of training at its middle."""
+
+
+def train_keypoint(recipe: KeypointRecipe) -> int:
+    """Trains the keypoint and segmentation subnet; resumes when its run folder holds a checkpoint.
+
+    The run folder OUTPUT/NAME receives recipe.json, log.csv, checkpoints, last.keras, best.keras
+    (outputs "heatmaps" and "mask"), curves.png, predictions.png and metrics.json.
+
+    Args:
+        recipe: what to train; see `multiposenet.recipes`.
+
+    Returns:
+        0.
+    """
+    training.configure(
+        seed=recipe.seed,
+        precision=recipe.precision,
+        deterministic=recipe.deterministic,
+        threads=recipe.threads,
+    )
+    strategy = training.make_strategy(recipe.devices)
+    train, held_out = load_samples(recipe)
+    run = open_run(recipe.output / recipe.name, recipe)
+    with strategy.scope():
+        model, inference_model, initial = build_keypoint_model(recipe, train.dataset.skeleton)
+    print(f"{len(train.dataset)} images to train on; backbone starts from {initial}", file=sys.stderr)
+    steps_per_epoch, epochs = plan_epochs(recipe, len(train.dataset))
+    with strategy.scope():
+        optimizer = make_optimizer(recipe, steps_per_epoch * epochs)
+
+    def losses(outputs, targets, weights):
+        return heatmap_loss(outputs, targets, weights, recipe.mask_weight)
+
+    def validate(model):
+        return evaluate_peaks(model, held_out, recipe.eval_images, mask_weight=recipe.mask_weight)
+
+    training.fit(
+        model,
+        losses,
+        train.load,
+        num_examples=len(train.dataset),
+        batch_size=recipe.batch_size,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        optimizer=optimizer,
+        run_dir=run.path,
+        seed=recipe.seed,
+        validate=validate,
+        validate_every=recipe.validate_every,
+        monitor="peak_ap",
+        mode="max",
+        callbacks=make_callbacks(recipe),
+        clip_norm=recipe.clip_norm,
+        ema=recipe.ema,
+        checkpoint_steps=recipe.checkpoint_steps,
+        pictures=lambda model: {"held_out": draw_predictions(model, held_out)},
+        saved_model=inference_model,
+        strategy=strategy,
+    )
+    report_rejected(train)
+    finish_run(run.path, recipe, held_out)
+    return 0
+
+
+def load_samples(recipe: KeypointRecipe) -> tuple[KeypointSamples, KeypointSamples]:
+    """Opens the training and the held-out split; draws synthetic people when there is no data."""
+    if recipe.data is None:
+        root = draw_synthetic(recipe)
+        splits = "train", "val"
+    else:
+        root, splits = recipe.data, (recipe.train_split, recipe.val_split)
+    train, held_out = (load_coco(root, split) for split in splits)
+    augmentation = Augmentation(recipe.rotation, recipe.scale, recipe.flip, recipe.colour)
+    patch = (recipe.patch_size, recipe.patch_size)
+    canvas = (32 * math.ceil(recipe.patch_size * EVAL_SIZE_FACTOR / 32),) * 2
+    return (
+        KeypointSamples(annotated(train), patch, recipe.sigma, augmentation, recipe.seed),
+        KeypointSamples(held_out, canvas, recipe.sigma),
+    )
+
+
+def annotated(dataset: CocoDataset) -> CocoDataset:
+    """Leaves the images that have at least one person with keypoints."""
+    kept = [
+        i
+        for i in range(len(dataset))
+        if (dataset.annotations(i)["keypoints"][:, :, 2] > 0).any()
+    ]
+    return dataset.subset(np.array(kept, np.int64))
+
+
+def draw_synthetic(recipe: KeypointRecipe) -> Path:
+    """Writes the synthetic COCO folder of the recipe, once, and returns it."""
+    side = recipe.patch_size
+    num_train, num_val = recipe.synthetic_images
+    root = recipe.output / "synthetic" / f"{side}px-{num_train}-{num_val}-seed{recipe.seed}"
+    for split, count, seed in (("train", num_train, recipe.seed), ("val", num_val, recipe.seed + 1)):
+        if (root / "annotations" / f"person_keypoints_{split}.json").exists():
+            continue
+        print(f"drawing {count} synthetic images in {root / split}", file=sys.stderr)
+        size = (side, side * 4 // 3)
+        synthetic.write_coco(root, split, count, size=size, seed=seed, workers=os.cpu_count())
+    return root
+
+
+def build_keypoint_model(recipe: KeypointRecipe, skeleton):
+    """Builds (training model, inference model, where the backbone's weights come from)."""
+    depths = {"resnet18-half": 18, "resnet18": 18, "resnet34": 34}
+    depths |= {"resnet50": 50, "resnet101": 101, "resnet152": 152}
+    if recipe.backbone == "mobilenet_v2":
+        backbone = mobilenet_v2()
+    else:
+        width = 32 if recipe.backbone.endswith("-half") else 64
+        backbone = resnet(depths[recipe.backbone], dilate=(False, recipe.dilate), width=width)
+    initial = initialise(backbone, recipe)
+    model, inference_model = keypoint_model(
+        backbone,
+        skeleton.num_keypoints,
+        strides=(4, 8, 16, 16 if recipe.dilate else 32),
+        fpn_depth=recipe.fpn_depth,
+        depth=recipe.depth,
+        concat=recipe.concat,
+        intermediate=recipe.intermediate,
+    )
+    return model, inference_model, initial
+
+
+def initialise(backbone: keras.Model, recipe: KeypointRecipe) -> str:
+    """Loads the backbone's first weights; returns where they come from, in words."""
+    if recipe.backbone_weights == "none":
+        return "random weights"
+    if recipe.backbone_weights != "imagenet":
+        load_torchvision(backbone, Path(recipe.backbone_weights))
+        return Path(recipe.backbone_weights).name
+    try:
+        path = fetch_imagenet(recipe.backbone)
+    except OSError as error:
+        print(
+            f"WARNING: the ImageNet weights of {recipe.backbone} could not be fetched ({error}). "
+            "Training starts from random weights, which the paper does not do; give a file with "
+            "--backbone-weights PATH, or none to say that this is wanted.",
+            file=sys.stderr,
+        )
+        return "random weights (the ImageNet file could not be fetched)"
+    load_torchvision(backbone, path)
+    return f"ImageNet weights ({path.name})"
+
+
+def plan_epochs(recipe: KeypointRecipe, num_examples: int) -> tuple[int, int]:
+    """Returns (steps an epoch, epochs) of the recipe."""
+    steps_per_epoch = max(1, num_examples // recipe.batch_size)
+    if recipe.steps is None:
+        return steps_per_epoch, recipe.epochs
+    epochs = math.ceil(recipe.steps / steps_per_epoch)
+    return max(1, recipe.steps // epochs), epochs
+
+
+def make_optimizer(recipe: KeypointRecipe, total_steps: int) -> keras.optimizers.Optimizer:
+    """Adam with the recipe's schedule (section 3.5)."""
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        warmup = min(200, total_steps // 10)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 10, total_steps - warmup, warmup_target=rate, warmup_steps=warmup
+        )
+    return keras.optimizers.Adam(rate)
+
+
+def make_callbacks(recipe: KeypointRecipe) -> list[keras.callbacks.Callback]:
+    """The plateau schedule of section 3.5, where the recipe asks for it."""
+    if recipe.schedule != "plateau":
+        return []
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        monitor="val_loss", factor=0.1, patience=recipe.patience, min_delta=0.0
+    )
+    return [plateau]
+
+
+def report_rejected(samples: KeypointSamples) -> None:
+    """Says which image files were damaged."""
+    for path, reason in sorted(samples.rejected.items()):
+        print(f"rejected image {path}: {reason}", file=sys.stderr)
+
+
+def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples) -> None:
+    """Evaluates best.keras, draws curves and predictions, prints the figures."""
+    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    metrics = evaluate_peaks(model, held_out, recipe.eval_images, mask_weight=recipe.mask_weight)
+    protocol = {
+        "data": "synthetic" if recipe.data is None else recipe.data.name,
+        "split": "val" if recipe.data is None else recipe.val_split,
+        "size": list(held_out.size),
+        "images": metrics["images"],
+        "skipped": metrics["skipped"],
+        "match": "keypoint similarity >= 0.5, greedy by score, all keypoint types pooled",
+        "model": "best.keras",
+    }
+    write_metrics(run_dir / "metrics.json", metrics, protocol)
+    pictures = {"predictions.png": draw_predictions(model, held_out)}
+    for name, picture in pictures.items():
+        images.write_image(run_dir / name, picture)
+    draw.plot_log(run_dir / "curves.png", run_dir / "log.csv")
+    for name, value in metrics.items():
+        print(f"{name:12s} {value:.4g}")
+    print(f"pictures: {run_dir / 'curves.png'}, {run_dir / 'predictions.png'}")

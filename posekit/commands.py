@@ -1,0 +1,31 @@
+"""From the command line to a recipe: named recipes, each field an option."""
+
+import sys
+from typing import Any
+
+import tyro
+
+
+def recipe_from_command_line(
+    recipes: dict[str, tuple[str, Any]], description: str, args: list[str] | None = None
+) -> tuple[str, Any]:
+    """Picks a recipe by its name and overrides its fields.
+
+    Args:
+        recipes: name -> (one line about it, the recipe, a frozen dataclass).
+        description: text at the top of `--help`.
+        args: words of the command line; those of this process when None. Without a name, the
+            first recipe is taken, so that a script runs with no argument at all.
+
+    Returns:
+        name: of the chosen recipe.
+        recipe: with the fields that the command line overrides.
+
+    A wrong name or value prints what was expected and exits with code 2.
+    """
+    args = list(sys.argv[1:] if args is None else args)
+    names_help = args[:1] in (["--help"], ["-h"])
+    if not names_help and (not args or args[0].startswith("-")):
+        args.insert(0, next(iter(recipes)))
+    recipe = tyro.extras.overridable_config_cli(recipes, args=args, description=description)
+    return args[0], recipe
