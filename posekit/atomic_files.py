@@ -1,0 +1,58 @@
+"""Files that are either whole or not there: written beside their final name, then renamed."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@contextlib.contextmanager
+def replaced_file(path: Path | str) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; what was written there replaces `path` at the end.
+
+    The file is flushed to disk before it is renamed, so that a crash or a full disk leaves either
+    the old file or the new one. On any error the temporary file is removed and `path` is untouched.
+
+    Args:
+        path: the final name; the temporary name keeps its suffix.
+
+    Raises:
+        OSError: the folder is not writable or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        flush_to_disk(temporary)
+        os.replace(temporary, path)
+        flush_to_disk(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path | str, content: bytes | str) -> None:
+    """Writes a small file at once and whole; text is UTF-8.
+
+    Raises:
+        OSError: as `replaced_file`.
+    """
+    with replaced_file(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def remove_unfinished(folder: Path | str) -> None:
+    """Removes what a killed process left half written in a folder."""
+    for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def flush_to_disk(path: Path) -> None:
+    """Waits until a file, or a folder's list of names, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
