@@ -34,7 +34,7 @@ class KeypointSamples:
         dataset: yields examples (`posekit.datasets.coco.CocoDataset`).
         size: network input (height, width), multiples of 32.
         sigma: Gaussian radius in heatmap cells.
-        augmentation: None for held-out images: the whole image, scaled to fit, top left.
+        augmentation: None for held-out images: the whole image, scaled to fit, in the middle.
         seed: of the augmentation; a sample depends on (seed, draw) alone.
     """
 

@@ -63,7 +63,11 @@ def split_maps(maps: keras.KerasTensor, num_keypoints: int) -> dict[str, keras.K
 
 def _readout(num_keypoints: int, name: str) -> layers.Layer:
     # float32 also under mixed precision: the loss and the peaks are computed from these values.
-    return layers.Conv2D(num_keypoints + 1, 1, dtype="float32", name=name)
+    # The small start keeps the first losses near those of empty maps.
+    small = keras.initializers.RandomNormal(stddev=0.001)
+    return layers.Conv2D(
+        num_keypoints + 1, 1, kernel_initializer=small, dtype="float32", name=name
+    )
 
 
 def _intermediate(pyramid, num_keypoints, strides) -> dict[str, keras.KerasTensor]:

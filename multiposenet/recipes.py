@@ -22,6 +22,8 @@ class KeypointRecipe:
     """Split to train on (COCO itself: train2017)."""
     val_split: str = "val"
     """Held-out split (COCO itself: val2017)."""
+    train_images: int | None = None
+    """Use only the first images with annotated people; with VAL_SPLIT = TRAIN_SPLIT, an overfitting test."""
     synthetic_images: tuple[int, int] = (2000, 100)
     """Images to draw for (training, held-out) when no data is given."""
     output: Path = Path("runs")

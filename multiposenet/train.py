@@ -1,25 +1,29 @@
 """Trains the parts of MultiPoseNet from a recipe."""
 
+import csv
 import math
 import os
 import sys
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
+import tensorflow as tf
 
 from multiposenet.evaluation import draw_predictions, evaluate_peaks, write_metrics
 from multiposenet.input_pipeline import Augmentation, KeypointSamples
 from multiposenet.keypoint_subnet import keypoint_model
 from multiposenet.recipes import KeypointRecipe
-from posekit import draw, images, training
+from posekit import draw, training
 from posekit.datasets import synthetic
 from posekit.datasets.coco import CocoDataset, load_coco
+from posekit.distribution import is_chief, make_strategy, on_chief
 from posekit.losses import heatmap_loss
 from posekit.mobilenet import mobilenet_v2
 from posekit.resnet import resnet
-from posekit.runs import open_run
-from posekit.weights.torchvision import fetch_imagenet, load_torchvision
+from posekit.weights.imagenet import fetch_imagenet
+from posekit.weights.torchvision import load_torchvision
 
 EVAL_SIZE_FACTOR = 4 / 3
 """Held-out canvas over patch: a 4:3 image then has the scale of training at its middle."""
@@ -37,21 +41,17 @@ def train_keypoint(recipe: KeypointRecipe) -> int:
     Returns:
         0.
     """
-    training.configure(
-        seed=recipe.seed,
-        precision=recipe.precision,
-        deterministic=recipe.deterministic,
-        threads=recipe.threads,
-    )
-    strategy = training.make_strategy(recipe.devices)
-    train, held_out = load_samples(recipe)
-    run = open_run(recipe.output / recipe.name, recipe)
-    with strategy.scope():
-        model, inference_model, initial = build_keypoint_model(recipe, train.dataset.skeleton)
-    print(f"{len(train.dataset)} images to train on; backbone starts from {initial}", file=sys.stderr)
+    strategy = prepare_process(recipe)
+    train, held_out = load_samples(recipe, strategy)
     steps_per_epoch, epochs = plan_epochs(recipe, len(train.dataset))
     with strategy.scope():
+        model, inference_model, initial = build_keypoint_model(recipe, train.dataset.skeleton)
         optimizer = make_optimizer(recipe, steps_per_epoch * epochs)
+    print(
+        f"{len(train.dataset)} training images, {len(held_out.dataset)} held-out images; "
+        f"{recipe.backbone} starts from {initial}",
+        file=sys.stderr,
+    )
 
     def losses(outputs, targets, weights):
         return heatmap_loss(outputs, targets, weights, recipe.mask_weight)
@@ -59,6 +59,7 @@ def train_keypoint(recipe: KeypointRecipe) -> int:
     def validate(model):
         return evaluate_peaks(model, held_out, recipe.eval_images, mask_weight=recipe.mask_weight)
 
+    run_dir = recipe.output / recipe.name
     training.fit(
         model,
         losses,
@@ -68,7 +69,10 @@ def train_keypoint(recipe: KeypointRecipe) -> int:
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         optimizer=optimizer,
-        run_dir=run.path,
+        run_dir=run_dir,
+        recipe=recipe,
+        # A longer cosine would raise the learning rate again.
+        may_change=("epochs", "output") if recipe.schedule == "plateau" else ("output",),
         seed=recipe.seed,
         validate=validate,
         validate_every=recipe.validate_every,
@@ -77,41 +81,56 @@ def train_keypoint(recipe: KeypointRecipe) -> int:
         callbacks=make_callbacks(recipe),
         clip_norm=recipe.clip_norm,
         ema=recipe.ema,
-        checkpoint_steps=recipe.checkpoint_steps,
+        checkpoint_every=recipe.checkpoint_steps,
         pictures=lambda model: {"held_out": draw_predictions(model, held_out)},
         saved_model=inference_model,
         strategy=strategy,
+        deterministic=recipe.deterministic,
     )
     report_rejected(train)
-    finish_run(run.path, recipe, held_out)
+    if is_chief(strategy):
+        finish_run(run_dir, recipe, held_out)
     return 0
 
 
-def load_samples(recipe: KeypointRecipe) -> tuple[KeypointSamples, KeypointSamples]:
+def prepare_process(recipe: KeypointRecipe) -> tf.distribute.Strategy:
+    """Sets what TensorFlow and Keras keep for the whole process, and chooses the strategy."""
+    if recipe.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
+    strategy = make_strategy(recipe.devices)
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(recipe.precision)
+    return strategy
+
+
+def load_samples(
+    recipe: KeypointRecipe, strategy: tf.distribute.Strategy
+) -> tuple[KeypointSamples, KeypointSamples]:
     """Opens the training and the held-out split; draws synthetic people when there is no data."""
     if recipe.data is None:
-        root = draw_synthetic(recipe)
+        root = Path(on_chief(strategy, lambda: str(draw_synthetic(recipe))))
         splits = "train", "val"
     else:
         root, splits = recipe.data, (recipe.train_split, recipe.val_split)
-    train, held_out = (load_coco(root, split) for split in splits)
+    train = annotated(load_coco(root, splits[0]), recipe.train_images)
+    held_out = train if splits[0] == splits[1] else load_coco(root, splits[1])
     augmentation = Augmentation(recipe.rotation, recipe.scale, recipe.flip, recipe.colour)
     patch = (recipe.patch_size, recipe.patch_size)
     canvas = (32 * math.ceil(recipe.patch_size * EVAL_SIZE_FACTOR / 32),) * 2
     return (
-        KeypointSamples(annotated(train), patch, recipe.sigma, augmentation, recipe.seed),
+        KeypointSamples(train, patch, recipe.sigma, augmentation, recipe.seed),
         KeypointSamples(held_out, canvas, recipe.sigma),
     )
 
 
-def annotated(dataset: CocoDataset) -> CocoDataset:
-    """Leaves the images that have at least one person with keypoints."""
+def annotated(dataset: CocoDataset, limit: int | None = None) -> CocoDataset:
+    """Leaves the images that have at least one person with keypoints; the first `limit` of them."""
     kept = [
         i
         for i in range(len(dataset))
         if (dataset.annotations(i)["keypoints"][:, :, 2] > 0).any()
     ]
-    return dataset.subset(np.array(kept, np.int64))
+    return dataset.subset(np.array(kept[:limit], np.int64))
 
 
 def draw_synthetic(recipe: KeypointRecipe) -> Path:
@@ -221,10 +240,18 @@ def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples)
         "model": "best.keras",
     }
     write_metrics(run_dir / "metrics.json", metrics, protocol)
-    pictures = {"predictions.png": draw_predictions(model, held_out)}
-    for name, picture in pictures.items():
-        images.write_image(run_dir / name, picture)
-    draw.plot_log(run_dir / "curves.png", run_dir / "log.csv")
+    cv2.imwrite(str(run_dir / "predictions.png"), draw_predictions(model, held_out)[..., ::-1])
+    history = read_history(run_dir / "log.csv")
+    shown = ("loss", "val_loss", "recall", "peak_ap", "mask_iou", "lr")
+    curves = {name: history[name] for name in ("epoch", *shown) if name in history}
+    draw.plot_curves(run_dir / "curves.png", curves, title=recipe.name)
     for name, value in metrics.items():
         print(f"{name:12s} {value:.4g}")
     print(f"pictures: {run_dir / 'curves.png'}, {run_dir / 'predictions.png'}")
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Reads log.csv: column -> one number per epoch, NaN where nothing was measured."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]}

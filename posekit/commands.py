@@ -1,6 +1,8 @@
 """From the command line to a recipe: named recipes, each field an option."""
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -29,3 +31,20 @@ def recipe_from_command_line(
         args.insert(0, next(iter(recipes)))
     recipe = tyro.extras.overridable_config_cli(recipes, args=args, description=description)
     return args[0], recipe
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Runs a script's main function and exits with its code.
+
+    An exception whose class says an `exit_code` (2 for rejected input, 1 for a training that cannot
+    go on) ends with its message alone; any other one is a fault of the program and shows its
+    traceback.
+    """
+    try:
+        sys.exit(main())
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if code is None:
+            raise
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        sys.exit(code)

@@ -6,20 +6,19 @@ The same command again resumes. Each run folder holds recipe.json, log.csv, last
 """
 
 import dataclasses
-import sys
 
 from multiposenet.recipes import KEYPOINT_RECIPES
-from posekit.commands import recipe_from_command_line
+from posekit.commands import recipe_from_command_line, run
 
 
-def main() -> None:
+def main() -> int:
     """Reads a recipe from the command line and trains it."""
     name, recipe = recipe_from_command_line(KEYPOINT_RECIPES, __doc__)
     recipe = dataclasses.replace(recipe, name=recipe.name or name)
     from multiposenet.train import train_keypoint  # late: --help answers at once
 
-    sys.exit(train_keypoint(recipe))
+    return train_keypoint(recipe)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

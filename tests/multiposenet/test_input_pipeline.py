@@ -23,7 +23,7 @@ class OnePerson:
         keypoints[0, self.wrist] = 80, 60, 2
         nothing = np.zeros((120, 160), bool)
         ignored, unknown = nothing.copy(), nothing.copy()
-        ignored[40:80, 60:100] = True
+        ignored[30:90, 50:110] = True
         unknown[:, :40] = True
         return {
             "image": image,
@@ -72,13 +72,13 @@ def test_a_sample_depends_on_seed_and_draw_alone():
 
 
 def test_ignored_people_have_weight_zero_except_at_a_labelled_keypoint():
-    # Held-out form: 120x160 in 160x160 at scale 1, so that pixel (x, y) is cell (x / 4, y / 4).
+    # Held-out form: 120x160 in the middle of 160x160, so that pixel (x, y) is cell (x / 4, y / 4 + 5).
     _, targets, weights = samples(size=(160, 160), augmentation=None).sample(0)
-    assert weights["heatmaps"][11, 16, 0] == 0  # inside the ignored box, far from the wrist
-    assert weights["heatmaps"][15, 20, 0] == 1  # at the wrist
-    assert weights["heatmaps"][5, 30, 0] == 1  # elsewhere
-    assert weights["mask"][:, :9].max() == 0 and weights["mask"][:, 11:].min() == 1
-    assert targets["mask"][15, 20, 0] == 1 and targets["mask"][5, 30, 0] == 0
+    assert weights["heatmaps"][14, 14, 0] == 0  # inside the ignored box, far from the wrist
+    assert weights["heatmaps"][20, 20, 0] == 1  # at the wrist
+    assert weights["heatmaps"][10, 30, 0] == 1  # elsewhere
+    assert weights["mask"][6:34, :9].max() == 0 and weights["mask"][:, 11:].min() == 1
+    assert targets["mask"][20, 20, 0] == 1 and targets["mask"][10, 30, 0] == 0
 
 
 def test_a_damaged_image_is_a_sample_of_weight_zero_and_is_reported():

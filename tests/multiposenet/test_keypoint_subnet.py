@@ -11,20 +11,19 @@ def parameters(inputs, outputs) -> int:
     return keras.Model(inputs, outputs).count_params()
 
 
-def pyramid_inputs(channels, strides, size=64):
+def pyramid_inputs(letter, channels):
+    sizes = zip((2, 3, 4, 5), (16, 8, 4, 2), channels, strict=True)
     return {
-        level: keras.Input((size // stride, size // stride, channel))
-        for level, channel, stride in zip(("2", "3", "4", "5"), channels, strides, strict=True)
+        f"{letter}{level}": keras.Input((side, side, depth), name=f"{letter}{level}")
+        for level, side, depth in sizes
     }
 
 
 def test_parameters_are_those_of_the_paper_on_resnet50():
     # 2.75 M for the pyramid and 2.96 M for the subnet without intermediate predictions.
-    inputs = pyramid_inputs((256, 512, 1024, 2048), (4, 8, 16, 32))
-    features = {f"C{level}": x for level, x in inputs.items()}
+    features = pyramid_inputs("C", (256, 512, 1024, 2048))
     assert parameters(features, fpn(features)) == 2_754_304
-    inputs = pyramid_inputs((256,) * 4, (4, 8, 16, 32))
-    pyramid = {f"K{level}": x for level, x in inputs.items()}
+    pyramid = pyramid_inputs("K", (256,) * 4)
     final = keypoint_subnet(pyramid, 17, intermediate=False)
     assert parameters(pyramid, final) == 4 * (295_040 + 147_584) + 1_179_904 + 4_626
 
