@@ -1,0 +1,145 @@
+"""Reads ResNet and MobileNetV2 weights in torchvision's layout into the backbones."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from posekit.normalization import IMAGENET_MEAN, IMAGENET_STD, RGB, ColourNormalization
+from posekit.weights.state_dicts import read_state
+
+# Classifiers of both families; batch counters; and the 1280 channels that only a classifier reads,
+# ignored where the model was built without them.
+IGNORED = re.compile(r"(fc|classifier)\.|.*\.num_batches_tracked$")
+LAST_CONV = re.compile(r"features\.18\.")
+# A plain sequence counts its ReLU6, torchvision nests convolution, normalisation and ReLU6.
+FLAT_TO_NESTED = {
+    "first": {"0": "0.0", "1": "0.1", "3": "1", "4": "2"},
+    "other": {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1", "6": "2", "7": "3"},
+}
+
+Source = str | Path | Mapping[str, np.ndarray]
+
+
+def load_torchvision(
+    model: keras.Model,
+    source: Source,
+    order: Sequence[int] = RGB,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> None:
+    """Loads weights of torchvision's layout and sets the colours that they were trained on.
+
+    Either every tensor of the model is set, or none. The classifier and batch counters are ignored.
+    Three ways of naming are read: torchvision's; the same behind "module.", which
+    torch.nn.DataParallel puts before every name; and MobileNetV2 whose blocks are plain sequences
+    ("features.2.conv.0.weight" where torchvision has "features.2.conv.0.0.weight").
+
+    Args:
+        model: from `posekit.resnet` or `posekit.mobilenet`.
+        source: path of a torch file (read with weights_only=True, needs torch), path of an .npz
+            as `posekit.weights.state_dicts.save_npz` writes it, or a dict from name to array.
+        order: colour order of the checkpoint, three indices into R, G, B.
+        mean: three pixel values 0 to 255, in that order.
+        std: as mean.
+
+    Raises:
+        ValueError: names the first tensor that is missing, of another shape, not finite, or
+            unexpected; or says why the file could not be read.
+        ImportError: for a torch file where torch is not installed.
+    """
+    state = read_state(source) if isinstance(source, str | Path) else source
+    state = rename(state)
+    colours = [layer for layer in model.layers if isinstance(layer, ColourNormalization)]
+    if len(colours) != 1:
+        raise ValueError(
+            "expected a model with one ColourNormalization layer, "
+            f"received {len(colours)} in '{model.name}'; pass the backbone, not what it is part of"
+        )
+    pairs, used = [], set()
+    for name, variable, axes in expected_tensors(model):
+        pairs.append((variable, _fitting(state, name, tuple(variable.shape), axes)))
+        used.add(name)
+    _refuse_unexpected(state, used, model.name)
+    colours[0].set_colours(order, mean, std)  # refuses nonsense before anything is set
+    for variable, array in pairs:
+        variable.assign(array)
+
+
+def expected_tensors(model: keras.Model) -> list[tuple[str, keras.Variable, tuple[int, ...]]]:
+    """Lists what a backbone needs from a state dict.
+
+    Returns:
+        name: in torchvision's layout, such as "layer1.0.conv1.weight".
+        variable: of the model.
+        axes: transpose that turns the torch array into the variable's layout.
+    """
+    tensors = []
+    for layer in model.layers:
+        # No module of these networks has an underscore in its own name.
+        module = layer.name.replace("_", ".")
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            tensors.append((f"{module}.weight", layer.kernel, (2, 3, 0, 1)))
+        elif isinstance(layer, keras.layers.Conv2D):
+            tensors.append((f"{module}.weight", layer.kernel, (2, 3, 1, 0)))
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            tensors += [
+                (f"{module}.weight", layer.gamma, (0,)),
+                (f"{module}.bias", layer.beta, (0,)),
+                (f"{module}.running_mean", layer.moving_mean, (0,)),
+                (f"{module}.running_var", layer.moving_variance, (0,)),
+            ]
+    return tensors
+
+
+def rename(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the state dict under torchvision's names; see `load_torchvision` for the rules."""
+    if state and all(name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): array for name, array in state.items()}
+    if "features.1.conv.0.weight" not in state:
+        return dict(state)
+    return {_nested_name(name): array for name, array in state.items()}
+
+
+def _nested_name(name: str) -> str:
+    match = re.fullmatch(r"features\.(\d+)\.conv\.(\d+)\.(\w+)", name)
+    if match is None:
+        return name
+    block, index, tensor = match.groups()
+    nested = FLAT_TO_NESTED["first" if block == "1" else "other"].get(index, index)
+    return f"features.{block}.conv.{nested}.{tensor}"
+
+
+def _fitting(
+    state: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...], axes: tuple[int, ...]
+) -> np.ndarray:
+    if name not in state:
+        raise ValueError(
+            f"expected tensor '{name}', which is missing among {len(state)}; "
+            "check that depth, alpha and last_conv of the model are those of the file"
+        )
+    array = np.asarray(state[name])
+    wanted = tuple(shape[axes.index(axis)] for axis in range(len(axes)))
+    if array.shape != wanted:
+        raise ValueError(
+            f"expected tensor '{name}' of shape {wanted}, received {array.shape}; "
+            "check that depth, width and alpha of the model are those of the file"
+        )
+    if array.dtype.kind != "f":
+        raise ValueError(f"expected floats in tensor '{name}', received {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"expected finite numbers, received NaN or infinity in tensor '{name}'")
+    return array.transpose(axes)
+
+
+def _refuse_unexpected(state: Mapping[str, np.ndarray], used: set[str], model: str) -> None:
+    has_last_conv = any(LAST_CONV.match(name) for name in used)
+    for name in state:
+        last_conv = LAST_CONV.match(name) and not has_last_conv
+        if name not in used and not IGNORED.match(name) and not last_conv:
+            raise ValueError(
+                f"expected no tensor '{name}', which '{model}' has no place for; "
+                "check that the model's depth is that of the file"
+            )
