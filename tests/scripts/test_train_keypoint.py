@@ -28,7 +28,10 @@ def test_wrong_usage_exits_with_two(words):
     assert run(*words, check=False).returncode == 2
 
 
-TINY = ("--synthetic-images", 12, 3, "--batch-size", 4, "--patch-size", 64, "--eval-images", 3)
+TINY = (
+    *("--synthetic.train", 12, "--synthetic.val", 3, "--synthetic.people", 1, 2),
+    *("--batch-size", 4, "--patch-size", 64, "--eval-images", 3),
+)
 
 
 def test_demo_trains_resumes_and_leaves_what_the_readme_says(tmp_path):

@@ -1,0 +1,158 @@
+"""The order of the training data, cut into batches and spread over replicas and workers."""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from posekit.distribution import worker_position
+
+ENDLESS = tf.data.INFINITE_CARDINALITY
+ROWS_AT_A_TIME = 1 << 17  # samples per call of `load`; more only where an epoch is longer
+
+
+def sample_indices(first: int, count: int, num_examples: int, seed: int) -> np.ndarray:
+    """Says which examples the global samples number first, first + 1, ... are.
+
+    Pass p over the data is one permutation, drawn from the generator seeded with (seed, p). The
+    order is therefore a function of the sample number alone, whatever happened before.
+
+    Args:
+        first: number of the first sample, counted from 0 at the start of training.
+        count: how many.
+        num_examples: size of the dataset.
+        seed: of the run.
+
+    Returns:
+        (count,) int64 in [0, num_examples).
+    """
+    if num_examples < 1:
+        raise ValueError(f"expected at least 1 example, received num_examples={num_examples}")
+    draws = np.arange(first, first + count)
+    passes, places = np.divmod(draws, num_examples)
+    orders = {p: np.random.default_rng((seed, p)).permutation(num_examples) for p in set(passes)}
+    indices = np.empty(count, np.int64)
+    for number, order in orders.items():
+        indices[passes == number] = order[places[passes == number]]
+    return indices
+
+
+def worker_draws(step: int, steps: int, batch_size: int, worker: int, workers: int) -> np.ndarray:
+    """Lists the sample numbers of one worker: its share of the rows of each global batch.
+
+    Returns:
+        (steps * batch_size / workers,) int64; worker w of n has rows w B/n to (w + 1) B/n.
+    """
+    rows = np.arange(step * batch_size, (step + steps) * batch_size).reshape(steps, workers, -1)
+    return rows[:, worker].reshape(-1)
+
+
+def training_batches(
+    load: Callable,
+    strategy: tf.distribute.Strategy,
+    *,
+    num_examples: int,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    steps_per_epoch: int,
+) -> Iterator:
+    """Yields the (distributed) batches of global steps first_step to last_step - 1, in order.
+
+    Args:
+        load: (indices (M,) int64, draws (M,) int64) -> tf.data.Dataset of M single samples.
+        strategy: spreads each batch over its replicas; every worker loads its own rows only.
+        num_examples: size of the dataset.
+        batch_size: of the global batch; a multiple of the number of replicas.
+        seed: of the order.
+        first_step: global step of the first batch.
+        last_step: one beyond the last.
+        steps_per_epoch: `load` is called for whole epochs.
+
+    Raises:
+        ValueError: `load` gave fewer samples than indices.
+    """
+    worker, workers = worker_position(strategy)
+    per_replica = batch_size // strategy.num_replicas_in_sync
+    chunk = max(1, ROWS_AT_A_TIME // (batch_size * steps_per_epoch)) * steps_per_epoch
+
+    def dataset(step: int, steps: int) -> tf.data.Dataset:
+        draws = worker_draws(step, steps, batch_size, worker, workers)
+        first, count = step * batch_size, steps * batch_size
+        indices = sample_indices(first, count, num_examples, seed)[draws - first]
+        options = tf.data.Options()
+        options.deterministic = True
+        samples = load(indices, draws).batch(per_replica, drop_remainder=True)
+        # Else the workers ask one another before each batch whether there is another one.
+        samples = samples.apply(tf.data.experimental.assert_cardinality(ENDLESS))
+        return samples.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+    for step in range(first_step, last_step, chunk):
+        steps = min(chunk, last_step - step)
+        made = dataset(step, steps)
+        iterator = iter(strategy.distribute_datasets_from_function(lambda _, made=made: made))
+        for number in range(steps):
+            yield _next_batch(iterator, step + number)
+
+
+def _next_batch(iterator: Iterator, step: int):
+    try:
+        return next(iterator)
+    except tf.errors.FailedPreconditionError as end:
+        if "infinite number of elements" not in str(end):
+            raise
+        raise ValueError(
+            f"expected one sample for each index given to load, received fewer (input ended at "
+            f"step {step}); give a sample of weight 0 in place of one that cannot be read"
+        ) from end
+
+
+class InputWatchdog:
+    """Ends the process, with a message and exit code 1, when the input stands still.
+
+    A blocked `next(iterator)` cannot be interrupted from Python, so a thread watches it.
+
+    Args:
+        timeout: seconds that one batch may take; None or 0 for no limit.
+    """
+
+    def __init__(self, timeout: float | None):
+        self._timeout = timeout
+        self._waiting_since: float | None = None
+        self._closed = threading.Event()
+
+    def __enter__(self):
+        if self._timeout:
+            threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._closed.set()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Marks the time spent in the input."""
+        self._waiting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waiting_since = None
+
+    def _watch(self) -> None:
+        while not self._closed.wait(min(1.0, self._timeout / 4)):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._timeout:
+                print(
+                    f"error: the input gave no batch for {self._timeout:g} s; the last checkpoint "
+                    "is kept. Look for a hanging disk or network folder, then run the same "
+                    "command again, or raise input_timeout where loading is that slow",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                os._exit(1)

@@ -1,0 +1,64 @@
+"""The loop's state into a checkpoint and back, on every worker."""
+
+import dataclasses
+
+import numpy as np
+
+from posekit.callback_state import callback_state, restore_callbacks
+from posekit.checkpoints import (
+    arrays_from_bytes,
+    arrays_to_bytes,
+    assign_variables,
+    read_newest_checkpoint,
+    variable_arrays,
+    write_checkpoint,
+)
+from posekit.distribution import broadcast, on_chief
+from posekit.loop_state import Loop, Progress
+from posekit.runs import CHECKPOINTS
+
+
+def save_progress(loop: Loop) -> None:
+    """Writes a checkpoint of everything; all workers call it at the same step.
+
+    Raises:
+        OSError: on the chief, the disk is full; the others raise ChiefFailed.
+    """
+
+    def write() -> None:
+        plain, arrays = callback_state(loop.callbacks.callbacks, loop.callback_settings)
+        arrays |= variable_arrays(model=loop.model.variables, optimizer=loop.optimizer.variables)
+        state = {"progress": dataclasses.asdict(loop.progress), "callbacks": plain}
+        write_checkpoint(loop.run_dir / CHECKPOINTS, arrays, state, loop.progress.step)
+
+    on_chief(loop.strategy, write)
+
+
+def resume(loop: Loop) -> None:
+    """Puts the newest whole checkpoint back; without one, changes nothing.
+
+    Only the chief reads files; the other workers get their copy from it.
+
+    Raises:
+        ValueError: the checkpoint belongs to another network, optimizer or list of callbacks.
+        CheckpointError: all checkpoints are damaged.
+    """
+    arrays: dict[str, np.ndarray] = {}
+
+    def read() -> dict | None:
+        found = read_newest_checkpoint(loop.run_dir / CHECKPOINTS)
+        arrays.update(found[0] if found else {})
+        return found and found[1]
+
+    state = on_chief(loop.strategy, read)
+    if state is None:
+        return
+    arrays = arrays_from_bytes(broadcast(loop.strategy, arrays_to_bytes(arrays)))
+    loop.progress = Progress(**state["progress"])
+    if loop.progress.step > loop.progress.epoch * loop.steps:
+        loop.callbacks.on_epoch_begin(loop.progress.epoch)  # before its effects are overwritten
+    groups = dict(model=loop.model.variables, optimizer=loop.optimizer.variables)
+    assign_variables(arrays, **groups)
+    restore_callbacks(loop.callbacks.callbacks, state["callbacks"], arrays)
+    loop.log.write_table(loop.progress.rows)
+    loop.log.say(f"resuming at step {loop.progress.step}, epoch {loop.progress.epoch + 1}")

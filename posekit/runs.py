@@ -1,0 +1,179 @@
+"""The run folder: one run at a time, made with the recipe that it says."""
+
+import contextlib
+import dataclasses
+import fcntl
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+from posekit.atomic_files import remove_unfinished, write_file
+
+PACKAGES = ("posekit", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
+RECIPE, LOCK, CHECKPOINTS, PICTURES = "recipe.json", ".lock", "checkpoints", "pictures"
+
+
+class RunError(ValueError):
+    """The run folder cannot be used: not writable, in use, or made with another recipe."""
+
+
+@contextlib.contextmanager
+def opened_run(
+    run_dir: Path | str, settings: dict, may_change: Sequence[str] = ("epochs",)
+) -> Iterator[Path]:
+    """Makes or reopens a run folder, locks it against a second run and writes recipe.json.
+
+    Args:
+        run_dir: made if absent, with checkpoints/ and pictures/ inside.
+        settings: what decides the result; compared with the earlier ones where the folder is
+            reopened. From `plain_settings`.
+        may_change: names (the last part of a dotted name) that may differ, such as epochs.
+
+    Yields:
+        The folder; the lock is held until the context ends or the process dies.
+
+    Raises:
+        RunError: not writable; another process holds the lock; settings differ.
+    """
+    run_dir = Path(run_dir)
+    try:
+        for folder in (run_dir, run_dir / CHECKPOINTS, run_dir / PICTURES):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = open(run_dir / LOCK, "a+")
+    except OSError as error:
+        raise RunError(
+            f"expected a folder that can be written, received {run_dir} ({error.strerror}); "
+            "choose another or change its permissions"
+        ) from error
+    with lock:
+        _take_lock(lock, run_dir)
+        for folder in (run_dir, run_dir / CHECKPOINTS, run_dir / PICTURES):
+            remove_unfinished(folder)
+        _check_recipe(run_dir, settings, may_change)
+        _write_recipe(run_dir, settings)
+        yield run_dir
+
+
+def plain_settings(settings: object) -> dict:
+    """Turns a recipe (dataclass or dict) into JSON values; absolute paths keep their last name."""
+    if dataclasses.is_dataclass(settings):
+        settings = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    return {str(name): _plain(value) for name, value in (settings or {}).items()}
+
+
+def recipe_differences(before: dict, now: dict) -> dict[str, tuple[object, object]]:
+    """Compares two nested dicts: dotted name -> (before, now) where they differ."""
+    before, now = _flat(before), _flat(now)
+    names = [*now, *(name for name in before if name not in now)]
+    pairs = {name: (before.get(name), now.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def hidden_path(text: str) -> str:
+    """Shortens absolute paths, also after `=`: "--data=/home/x/coco" -> "--data=.../coco"."""
+    whole = text.startswith(("/", "~"))
+    head, equals, tail = ("", "", text) if whole else text.partition("=")
+    if tail.startswith(("/", "~")):
+        tail = f".../{PurePath(tail).name}"
+    return f"{head}{equals}{tail}"
+
+
+def _take_lock(lock, run_dir: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        raise RunError(
+            f"expected a run folder of our own, but process {lock.read().strip()} is training in "
+            f"{run_dir}; wait for it, stop it, or choose another folder"
+        ) from error
+    try:
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+    except OSError as error:
+        raise RunError(f"expected room in {run_dir}, received: {error.strerror}") from error
+
+
+def _check_recipe(run_dir: Path, settings: dict, may_change: Sequence[str]) -> None:
+    path = run_dir / RECIPE
+    if not path.exists():
+        return
+    try:
+        before = json.loads(path.read_bytes())["settings"]
+    except (ValueError, KeyError) as error:
+        raise RunError(f"expected {path} to be JSON with settings, received: {error}") from error
+    differences = recipe_differences(before, settings)
+    lines = [f"  {name}: {old!r} -> {new!r}" for name, (old, new) in differences.items()]
+    if not lines:
+        return
+    if all(name.split(".")[-1] in may_change for name in differences):
+        print("\n".join([f"resuming {run_dir.name} with:", *lines]), file=sys.stderr)
+        return
+    raise RunError(
+        "\n".join(
+            [
+                f"expected the recipe that {run_dir} was started with, received another:",
+                *lines,
+                "go back to the first values, or choose another run folder",
+            ]
+        )
+    )
+
+
+def _write_recipe(run_dir: Path, settings: dict) -> None:
+    content = {
+        "settings": settings,
+        "packages": _package_versions(),
+        "git_commit": _git_commit(),
+        "command": [PurePath(sys.argv[0]).name, *map(hidden_path, sys.argv[1:])],
+    }
+    write_file(run_dir / RECIPE, json.dumps(content, indent=1) + "\n")
+
+
+def _package_versions() -> dict[str, str]:
+    versions = {"python": sys.version.split()[0]}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def _git_commit() -> str | None:
+    """Commit of the source, with "+changes" where files differ; None outside a checkout."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
+    try:
+        folder = Path(__file__).parent
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict) or dataclasses.is_dataclass(value):
+        return plain_settings(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, PurePath):
+        return hidden_path(str(value))
+    if isinstance(value, str):
+        return hidden_path(value)
+    if isinstance(value, (bool, int, float, type(None))):
+        return value
+    return value.item() if hasattr(value, "item") else getattr(value, "name", repr(value))
+
+
+def _flat(settings: dict, prefix: str = "") -> dict:
+    flat = {}
+    for name, value in settings.items():
+        flat |= (
+            _flat(value, f"{prefix}{name}.")
+            if isinstance(value, dict)
+            else {f"{prefix}{name}": value}
+        )
+    return flat

@@ -1,0 +1,106 @@
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from posekit.runs import RunError, hidden_path, opened_run, plain_settings, recipe_differences
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A recipe as scripts have them."""
+
+    data: Path = Path("/home/someone/data/coco")
+    epochs: int = 3
+    size: tuple[int, int] = (480, 480)
+    rate: float = 1e-3
+
+
+def settings(**changes):
+    return plain_settings({"recipe": Recipe(**changes)})
+
+
+def test_recipe_file_has_the_resolved_recipe_and_no_machine_paths(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/home/someone/x.py", "r50", "--data=/home/someone/coco"])
+    with opened_run(tmp_path / "run", settings()):
+        pass
+    content = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert content["settings"]["recipe"] == {
+        "data": ".../coco",
+        "epochs": 3,
+        "size": [480, 480],
+        "rate": 0.001,
+    }
+    assert content["command"] == ["x.py", "r50", "--data=.../coco"]
+    assert content["packages"]["numpy"] and content["packages"]["python"]
+    assert "someone" not in json.dumps(content) and str(tmp_path) not in json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("/a/b/c", ".../c"),
+        ("--data=~/x/coco", "--data=.../coco"),
+        ("/a=b/c", ".../c"),
+        ("data/coco", "data/coco"),
+        ("--rate=0.1", "--rate=0.1"),
+    ],
+)
+def test_hidden_path(text, shown):
+    assert hidden_path(text) == shown
+
+
+def test_second_run_in_one_folder_is_refused_while_the_first_lives(tmp_path):
+    script = (
+        "import sys; from posekit.runs import *\n"
+        "try:\n    with opened_run(sys.argv[1], {}): print('opened')\n"
+        "except RunError as error: print(error)"
+    )
+
+    def other_process():
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    with opened_run(tmp_path, {}):
+        assert "is training in" in other_process()
+    assert other_process() == "opened\n"
+
+
+def test_changed_recipe_is_refused_with_the_difference(tmp_path, capsys):
+    with opened_run(tmp_path, settings()):
+        pass
+    with opened_run(tmp_path, settings(epochs=5, data=Path("/mnt/coco"))):
+        assert "recipe.epochs: 3 -> 5" in capsys.readouterr().err  # data: only the place differs
+    before = (tmp_path / "recipe.json").read_bytes()
+    with pytest.raises(RunError) as error, opened_run(tmp_path, settings(rate=0.1, epochs=6)):
+        pass
+    assert "recipe.rate: 0.001 -> 0.1" in str(error.value)
+    assert "recipe.epochs: 5 -> 6" in str(error.value)
+    assert (tmp_path / "recipe.json").read_bytes() == before
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="expected a folder that can be written"):
+        with opened_run(tmp_path / "file" / "run", {}):
+            pass
+    with pytest.raises(RunError, match="choose another"), opened_run("/proc/run", {}):
+        pass
+
+
+def test_half_written_files_of_a_killed_run_are_removed(tmp_path):
+    with opened_run(tmp_path, {}):
+        pass
+    (tmp_path / ".tmp-77-last.keras").write_text("half")
+    (tmp_path / "checkpoints" / ".tmp-77-000001-step-5").mkdir()
+    with opened_run(tmp_path, {}):
+        assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_differences_are_named_by_their_path():
+    before, now = {"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "d": [3]}}
+    assert recipe_differences(before, now) == {"a.d": (None, [3]), "a.c": (2, None)}
+    assert recipe_differences(before, before) == {}
