@@ -2,15 +2,18 @@
 
 import functools
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
 from multiposenet.input_pipeline import KeypointSamples
 from multiposenet.keypoint_subnet import STRIDE
 from posekit import draw, heatmaps
+from posekit.atomic_files import write_file
 from posekit.images import ImageError
 from posekit.losses import heatmap_loss
 from posekit.metrics.peaks import PeakMetric
@@ -89,6 +92,7 @@ def draw_predictions(
         (H, W, 3) uint8 RGB.
     """
     skeleton = samples.dataset.skeleton
+    zoom = math.ceil(400 / samples.size[0])
     examples = [samples.example(i) for i in range(min(num_images, len(samples.dataset)))]
     outputs = predict_maps(model, np.stack([example["image"] for example in examples]))
     rows = []
@@ -96,18 +100,25 @@ def draw_predictions(
         maps, mask = outputs["heatmaps"][i], outputs["mask"][i, :, :, 0] > MASK_THRESHOLD
         peaks = find_peaks(maps).transpose(1, 0, 2)
         peaks = np.where(peaks[..., 2:] >= score, peaks, 0)
-        truth = draw.overlay_mask(example["image"], example["person_mask"])
-        found = draw.overlay_mask(example["image"], mask)
-        rows.append(draw.draw_keypoints(truth, example["keypoints"], skeleton))
-        rows.append(draw.draw_keypoints(found, peaks, skeleton))
-        rows.append(draw.overlay_heatmaps(example["image"], maps))
+        image = cv2.resize(example["image"], None, fx=zoom, fy=zoom)
+        truth = draw.overlay_mask(image, _enlarged(example["person_mask"], image))
+        found = draw.overlay_mask(image, _enlarged(mask, image))
+        points = [xyv * (zoom, zoom, 1) for xyv in (example["keypoints"], peaks)]
+        rows.append(draw.draw_keypoints(truth, points[0], skeleton, limbs=True))
+        rows.append(draw.draw_keypoints(found, points[1], skeleton))
+        rows.append(draw.overlay_heatmaps(image, maps))
     return draw.tile(rows, columns=3)
 
 
 def write_metrics(path: Path, metrics: dict[str, float], protocol: dict) -> None:
     """Writes the figures together with what they were measured on."""
     text = json.dumps({"metrics": metrics, "protocol": protocol}, indent=2, allow_nan=False)
-    path.write_text(text + "\n")
+    write_file(path, text + "\n")
+
+
+def _enlarged(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
+    size = image.shape[1::-1]
+    return cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
 @functools.lru_cache(maxsize=2)

@@ -7,6 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
+from posekit.datasets.synthetic_folder import SyntheticFolder
+
 Backbone = Literal[
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet_v2", "resnet18-half"
 ]
@@ -24,8 +26,8 @@ class KeypointRecipe:
     """Held-out split (COCO itself: val2017)."""
     train_images: int | None = None
     """Use only the first images with annotated people; with VAL_SPLIT = TRAIN_SPLIT, an overfitting test."""
-    synthetic_images: tuple[int, int] = (2000, 100)
-    """Images to draw for (training, held-out) when no data is given."""
+    synthetic: SyntheticFolder = SyntheticFolder()
+    """People to draw when no data is given."""
     output: Path = Path("runs")
     """Folder of run folders; this run writes to OUTPUT/NAME."""
     name: str = ""
@@ -63,6 +65,8 @@ class KeypointRecipe:
     """Images a step, over all devices."""
     epochs: int = 80
     """Passes over the training split."""
+    epoch_steps: int | None = None
+    """Steps an epoch; none = one pass over the training split."""
     steps: int | None = None
     """Stop after this many steps in all, whatever the epochs."""
     learning_rate: float = 1e-4
@@ -105,12 +109,17 @@ KEYPOINT_RECIPES: dict[str, tuple[str, KeypointRecipe]] = {
             backbone_weights="none",
             fpn_depth=64,
             depth=32,
+            synthetic=SyntheticFolder(
+                train=3000, val=100, people=(1, 4), heights=(0.6, 1.1), crowding=0.2
+            ),
             patch_size=160,
-            rotation=20.0,
+            sigma=1.5,
+            rotation=10.0,
+            scale=(0.9, 1.2),
             flip=0.5,
-            batch_size=16,
+            batch_size=8,
             epochs=10,
-            learning_rate=2e-3,
+            learning_rate=3e-3,
             schedule="cosine",
             mask_weight=0.2,
             eval_images=100,

@@ -2,7 +2,6 @@
 
 import csv
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from multiposenet.input_pipeline import Augmentation, KeypointSamples
 from multiposenet.keypoint_subnet import keypoint_model
 from multiposenet.recipes import KeypointRecipe
 from posekit import draw, training
-from posekit.datasets import synthetic
 from posekit.datasets.coco import CocoDataset, load_coco
+from posekit.datasets.synthetic_folder import synthetic_folder
 from posekit.distribution import is_chief, make_strategy, on_chief
 from posekit.losses import heatmap_loss
 from posekit.mobilenet import mobilenet_v2
@@ -108,7 +107,8 @@ def load_samples(
 ) -> tuple[KeypointSamples, KeypointSamples]:
     """Opens the training and the held-out split; draws synthetic people when there is no data."""
     if recipe.data is None:
-        root = Path(on_chief(strategy, lambda: str(draw_synthetic(recipe))))
+        drawn = (recipe.synthetic, recipe.output / "synthetic", recipe.patch_size, recipe.seed)
+        root = Path(on_chief(strategy, lambda: str(synthetic_folder(*drawn))))
         splits = "train", "val"
     else:
         root, splits = recipe.data, (recipe.train_split, recipe.val_split)
@@ -131,20 +131,6 @@ def annotated(dataset: CocoDataset, limit: int | None = None) -> CocoDataset:
         if (dataset.annotations(i)["keypoints"][:, :, 2] > 0).any()
     ]
     return dataset.subset(np.array(kept[:limit], np.int64))
-
-
-def draw_synthetic(recipe: KeypointRecipe) -> Path:
-    """Writes the synthetic COCO folder of the recipe, once, and returns it."""
-    side = recipe.patch_size
-    num_train, num_val = recipe.synthetic_images
-    root = recipe.output / "synthetic" / f"{side}px-{num_train}-{num_val}-seed{recipe.seed}"
-    for split, count, seed in (("train", num_train, recipe.seed), ("val", num_val, recipe.seed + 1)):
-        if (root / "annotations" / f"person_keypoints_{split}.json").exists():
-            continue
-        print(f"drawing {count} synthetic images in {root / split}", file=sys.stderr)
-        size = (side, side * 4 // 3)
-        synthetic.write_coco(root, split, count, size=size, seed=seed, workers=os.cpu_count())
-    return root
 
 
 def build_keypoint_model(recipe: KeypointRecipe, skeleton):
@@ -192,7 +178,7 @@ def initialise(backbone: keras.Model, recipe: KeypointRecipe) -> str:
 
 def plan_epochs(recipe: KeypointRecipe, num_examples: int) -> tuple[int, int]:
     """Returns (steps an epoch, epochs) of the recipe."""
-    steps_per_epoch = max(1, num_examples // recipe.batch_size)
+    steps_per_epoch = recipe.epoch_steps or max(1, num_examples // recipe.batch_size)
     if recipe.steps is None:
         return steps_per_epoch, recipe.epochs
     epochs = math.ceil(recipe.steps / steps_per_epoch)
@@ -241,17 +227,19 @@ def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples)
     }
     write_metrics(run_dir / "metrics.json", metrics, protocol)
     cv2.imwrite(str(run_dir / "predictions.png"), draw_predictions(model, held_out)[..., ::-1])
-    history = read_history(run_dir / "log.csv")
-    shown = ("loss", "val_loss", "recall", "peak_ap", "mask_iou", "lr")
-    curves = {name: history[name] for name in ("epoch", *shown) if name in history}
-    draw.plot_curves(run_dir / "curves.png", curves, title=recipe.name)
+    plot_log(run_dir)
     for name, value in metrics.items():
         print(f"{name:12s} {value:.4g}")
     print(f"pictures: {run_dir / 'curves.png'}, {run_dir / 'predictions.png'}")
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Reads log.csv: column -> one number per epoch, NaN where nothing was measured."""
-    with path.open(newline="") as file:
+def plot_log(run_dir: Path) -> None:
+    """Draws curves.png from log.csv; "maps" is the loss of the final maps, as held out."""
+    with (run_dir / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]}
+    columns = {name: [float(row[name] or "nan") for row in rows] for name in rows[0]}
+    columns["maps"] = np.add(columns["heatmaps"], columns["mask"]).tolist()
+    columns["val_maps"] = columns.get("val_loss", [])
+    shown = ("epoch", "loss", "maps", "val_maps", "recall", "peak_ap", "mask_iou", "lr")
+    curves = {name: columns[name] for name in shown if columns.get(name)}
+    draw.plot_curves(run_dir / "curves.png", curves, title=run_dir.name)

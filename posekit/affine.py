@@ -126,16 +126,21 @@ def transform_points(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
 def transform_boxes(boxes: np.ndarray, transform: np.ndarray) -> np.ndarray:
     """Maps boxes to the axis-aligned hull of their four mapped corners.
 
+    Box edges count from the outer corner of the top-left pixel, as in COCO files, half a pixel from
+    where points count; so a box that holds an image's pixels holds them again after the transform,
+    and the mirror of (0, 0, 10, 5) in 64 pixels is (54, 0, 64, 5).
+
     Args:
         boxes: (N, 4) xyxy.
-        transform: (2, 3).
+        transform: (2, 3), of points.
 
     Returns:
         (N, 4) float32 xyxy.
     """
-    boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+    boxes = np.asarray(boxes, np.float32).reshape(-1, 4) - np.float32(0.5)
     corners = transform_points(boxes[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 4, 2), transform)
-    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    hull = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    return hull + np.float32(0.5)
 
 
 def warp(

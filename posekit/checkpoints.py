@@ -23,6 +23,8 @@ VARIABLES, STATE, MANIFEST = "variables.npz", "state.json", "manifest.json"
 class CheckpointError(ValueError):
     """Checkpoints exist, but none can be used."""
 
+    exit_code = 1
+
 
 def write_checkpoint(
     folder: Path | str, arrays: dict[str, np.ndarray], state: dict, step: int, keep: int = 3

@@ -151,7 +151,7 @@ def plot_curves(
 
     Args:
         path: of the picture; its folder is made where it is missing.
-        history: the columns of a log: name -> numbers, one per epoch; NaN leaves a gap. A column
+        history: the columns of a log: name -> numbers, one per epoch; NaN is passed over. A column
             named as `x_label` gives the places on the horizontal axis, else they are 1, 2, ...
         title: above the panels.
         x_label: under the panels.
@@ -175,7 +175,9 @@ def plot_curves(
         for name in names:
             values = np.asarray(history[name], np.float64)
             places = np.asarray(history.get(x_label, np.arange(len(values)) + 1))[: len(values)]
-            axes.plot(places, values, marker="." if len(values) < 30 else None, label=name)
+            there = np.isfinite(values)
+            marker = "." if there.sum() < 30 else None
+            axes.plot(places[there], values[there], marker=marker, label=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()

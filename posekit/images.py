@@ -53,6 +53,8 @@ class ImageError(ValueError):
         path: the file, where the picture came from one.
     """
 
+    exit_code = 2
+
     def __init__(self, reason: str, path: str | os.PathLike | None = None):
         super().__init__(reason, path)
         self.reason = reason

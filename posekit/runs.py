@@ -20,6 +20,8 @@ RECIPE, LOCK, CHECKPOINTS, PICTURES = "recipe.json", ".lock", "checkpoints", "pi
 class RunError(ValueError):
     """The run folder cannot be used: not writable, in use, or made with another recipe."""
 
+    exit_code = 2
+
 
 @contextlib.contextmanager
 def opened_run(

@@ -33,6 +33,8 @@ class WorkerLost(RuntimeError):
 class TrainingDiverged(ArithmeticError):
     """A loss or a gradient is not finite; the weights are those before that batch."""
 
+    exit_code = 1
+
 
 def fit(
     model: keras.Model,

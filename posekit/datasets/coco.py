@@ -15,6 +15,12 @@ _TREE = """expected this tree:
     {split}/   (the pictures)"""
 
 
+class DatasetError(ValueError):
+    """A data set that cannot be used: a path that is missing, or an annotation file with faults."""
+
+    exit_code = 2
+
+
 @dataclasses.dataclass(frozen=True)
 class CocoDataset:
     """The pictures of one split with their people; make it with `load_coco`.
@@ -165,13 +171,16 @@ def load_coco(
         count from the outer corner of the top-left pixel, keypoints from its centre.
 
     Raises:
-        ValueError: naming the missing path and the expected tree, or the file, the image or
+        DatasetError: naming the missing path and the expected tree, or the file, the image or
             annotation id and what was expected.
     """
     root = Path(root)
     annotation_file = root / "annotations" / f"person_keypoints_{split}.json"
-    _check_tree(root, split, annotation_file)
-    index = read_index(annotation_file, skeleton)
+    try:
+        _check_tree(root, split, annotation_file)
+        index = read_index(annotation_file, skeleton)
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
     rows = np.arange(len(index.image_ids))
     if only_people:
         rows = np.flatnonzero(np.diff(index.first))

@@ -54,13 +54,16 @@ def test_third_column_is_kept():
 
 
 def test_boxes_become_the_hull():
-    # (x, y) -> (y, -x): the corner (4, 0) goes to (0, -4).
+    # (x, y) -> (y, -x): the pixels x 0..3, y 0..1 go to x 0..1, y -3..0; edges are one further.
     moved = affine.transform_boxes([[0, 0, 4, 2]], affine.rotation(90))
-    np.testing.assert_allclose(moved, [[0, -4, 2, 0]], atol=1e-5)
-    moved = affine.transform_boxes([[0, 0, 2, 2]], affine.rotation(45))
-    np.testing.assert_allclose(moved, [[0, -(2**0.5), 8**0.5, 2**0.5]], atol=1e-5)
+    np.testing.assert_allclose(moved, [[0, -3, 2, 1]], atol=1e-5)
+    # The pixel (0, 0) turns on the spot; its corners reach half a diagonal from its centre.
+    moved = affine.transform_boxes([[0, 0, 1, 1]], affine.rotation(45))
+    half = 0.5**0.5
+    np.testing.assert_allclose(moved, [[0.5 - half, 0.5 - half, 0.5 + half, 0.5 + half]], atol=1e-5)
+    # The pixels x 10..19 go to 63 - 19 .. 63 - 10 = 44..53.
     moved = affine.transform_boxes([[10, 5, 20, 6]], affine.mirror(64))
-    np.testing.assert_array_equal(moved, [[43, 5, 53, 6]])
+    np.testing.assert_array_equal(moved, [[44, 5, 54, 6]])
     assert affine.transform_boxes(np.zeros((0, 4)), affine.scaling(2)).shape == (0, 4)
 
 

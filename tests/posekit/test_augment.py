@@ -68,7 +68,7 @@ def test_mirror_swaps_left_and_right():
     assert result["keypoints"][0, RIGHT_EYE].tolist() == [43, 10, 2]  # 63 - 20
     assert result["keypoints"][0, LEFT_EYE].tolist() == [0, 0, 0]
     assert result["keypoints"][0, NOSE].tolist() == [33, 40, 1]
-    assert result["boxes"][0].tolist() == [31, 0, 55, 48]
+    assert result["boxes"][0].tolist() == [32, 0, 56, 48]  # edges: 64 - 32, 64 - 8
     assert result["image"][10, 43].tolist() == [255] * 3
     assert np.flatnonzero(result["person_mask"][0])[[0, -1]].tolist() == [32, 55]
 
