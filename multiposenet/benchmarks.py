@@ -82,8 +82,10 @@ def step(recipe_name: str, batch_size: int | None, steps: int) -> None:
     seconds = time_steps(model, size, batch_size, steps)
     # Forward once, backward twice: the gradient with respect to the input and to the kernel.
     flop = 3 * 2 * macs * batch_size
-    print(f"{recipe_name}: {model.count_params() / 1e6:.2f} M parameters, {macs / 1e9:.2f} GMAC an image")
-    print(f"training step of {batch_size} images: {seconds:.2f} s = {batch_size / seconds:.2f} images/s")
+    parameters = model.count_params() / 1e6
+    print(f"{recipe_name}: {parameters:.2f} M parameters, {macs / 1e9:.2f} GMAC an image")
+    rate = batch_size / seconds
+    print(f"training step of {batch_size} images: {seconds:.2f} s = {rate:.2f} images/s")
     print(
         f"{flop / seconds / 1e9:.0f} GFLOP/s of {peak / 1e9:.0f} GFLOP/s in 2048x2048 products: "
         f"{100 * flop / seconds / peak:.0f} %"

@@ -27,7 +27,7 @@ MASK_THRESHOLD = 0.5
 
 
 def predict_maps(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Runs the network: images (B, H, W, 3) uint8 -> "heatmaps" (B, h, w, K), "mask" (B, h, w, 1)."""
+    """Runs images (B, H, W, 3) uint8: "heatmaps" (B, h, w, K), "mask" (B, h, w, 1)."""
     outputs = _compiled(model)(images)
     return {name: np.asarray(outputs[name], np.float32) for name in ("heatmaps", "mask")}
 
@@ -123,7 +123,7 @@ def _enlarged(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def _compiled(model: keras.Model):
-    # Not model.predict: under several workers it waits for all of them, and only the chief evaluates.
+    # Not model.predict: under several workers it waits for all, and only the chief evaluates.
     import tensorflow as tf
 
     images = tf.TensorSpec((None, None, None, 3), tf.uint8)
@@ -142,7 +142,7 @@ def _stack(dicts) -> dict[str, np.ndarray]:
 
 
 def _batches(samples: KeypointSamples, count: int, batch_size: int):
-    """Yields (examples, number of damaged images), reading the next batch while this one is used."""
+    """Yields (examples, number of damaged images); reads one batch ahead."""
 
     def read(index):
         try:

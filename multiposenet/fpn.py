@@ -31,8 +31,8 @@ def fpn(
     Returns:
         "K2".."K5" (or "P2".."P5"), each (B, h, w, depth) at the strides given.
 
-    Reference: MultiPoseNet section 3.1; 3x3 smoothing on the three merged levels, not on the top one
-    (2.75 M parameters on a ResNet-50).
+    Reference: MultiPoseNet section 3.1; 3x3 smoothing on the three merged levels, not on the top
+    one (2.75 M parameters on a ResNet-50).
     """
     top = None
     outputs = {}

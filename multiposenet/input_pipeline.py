@@ -69,7 +69,9 @@ class KeypointSamples:
         return example["image"], *self.targets(example)
 
     def example(self, index: int, draw: int | None = None) -> dict:
-        """Returns the example in network pixels, masks at heatmap size; not augmented without `draw`.
+        """Returns the example in network pixels, masks at heatmap size.
+
+        Without `draw` it is not augmented.
 
         Raises:
             ImageError: the image file is damaged or missing.

@@ -19,8 +19,9 @@ def keypoint_subnet(
 ) -> dict[str, keras.KerasTensor]:
     """Predicts K heatmaps and the person mask at stride 4 from the pyramid K2-K5.
 
-    Two 3x3 convolutions bring each level to D2-D5 (`depth` channels), which are enlarged to stride 4,
-    concatenated, smoothed by a 3x3 convolution with ReLU and read out linearly by a 1x1 convolution.
+    Two 3x3 convolutions bring each level to D2-D5 (`depth` channels), which are enlarged to stride
+    4, concatenated, smoothed by a 3x3 convolution with ReLU and read out linearly by a 1x1
+    convolution.
 
     Args:
         pyramid: "K2".."K5", each (B, h, w, C), at `strides`.
@@ -65,9 +66,7 @@ def _readout(num_keypoints: int, name: str) -> layers.Layer:
     # float32 also under mixed precision: the loss and the peaks are computed from these values.
     # The small start keeps the first losses near those of empty maps.
     small = keras.initializers.RandomNormal(stddev=0.001)
-    return layers.Conv2D(
-        num_keypoints + 1, 1, kernel_initializer=small, dtype="float32", name=name
-    )
+    return layers.Conv2D(num_keypoints + 1, 1, kernel_initializer=small, dtype="float32", name=name)
 
 
 def _intermediate(pyramid, num_keypoints, strides) -> dict[str, keras.KerasTensor]:

@@ -19,13 +19,13 @@ class KeypointRecipe:
     """Keypoint and segmentation subnet of MultiPoseNet (arXiv:1807.04067, sections 3.2 and 3.5)."""
 
     data: Path | None = None
-    """COCO folder holding annotations/person_keypoints_SPLIT.json and SPLIT/; none = synthetic people."""
+    """COCO folder with annotations/person_keypoints_SPLIT.json and SPLIT/; none = synthetic."""
     train_split: str = "train"
     """Split to train on (COCO itself: train2017)."""
     val_split: str = "val"
     """Held-out split (COCO itself: val2017)."""
     train_images: int | None = None
-    """Use only the first images with annotated people; with VAL_SPLIT = TRAIN_SPLIT, an overfitting test."""
+    """Use only the first annotated images; with VAL_SPLIT = TRAIN_SPLIT it tests overfitting."""
     synthetic: SyntheticFolder = SyntheticFolder()
     """People to draw when no data is given."""
     output: Path = Path("runs")
@@ -36,7 +36,7 @@ class KeypointRecipe:
     backbone: Backbone = "resnet50"
     """Network below the pyramid; "resnet18-half" has half the channels."""
     backbone_weights: str = "imagenet"
-    """ImageNet weights: "imagenet" fetches the published file, a path reads one, "none" starts at random."""
+    """First weights: "imagenet" fetches torchvision's, a path reads a file, "none" is random."""
     dilate: bool = False
     """Dilated stage 5 instead of its stride (row R101-dil)."""
     fpn_depth: int = 256
@@ -72,7 +72,7 @@ class KeypointRecipe:
     learning_rate: float = 1e-4
     """Adam's rate at the start."""
     schedule: Literal["plateau", "cosine"] = "plateau"
-    """Plateau: x0.1 when val_loss has not improved for `patience` epochs; cosine: down to 0 by the last step."""
+    """Plateau: x0.1 when val_loss stays for PATIENCE epochs; cosine: down to 0 by the last step."""
     patience: int = 3
     """Epochs without improvement before the rate drops."""
     mask_weight: float = 1.0
@@ -80,11 +80,11 @@ class KeypointRecipe:
     clip_norm: float | None = None
     """Greatest global norm of the gradient."""
     ema: float | None = None
-    """Momentum of the moving average of the weights that is evaluated and saved as best; none = off."""
+    """Momentum of the moving average of the weights, which is evaluated and saved; none = off."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Arithmetic of the network."""
     devices: int | None = None
-    """GPUs to use (none = all), or logical CPU devices where there is no GPU. Several machines: TF_CONFIG."""
+    """GPUs (none = all), or logical CPU devices without a GPU. Several machines: TF_CONFIG."""
     deterministic: bool = False
     """Bit-reproducible kernels, slower."""
     threads: int | None = None

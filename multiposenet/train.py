@@ -126,9 +126,7 @@ def load_samples(
 def annotated(dataset: CocoDataset, limit: int | None = None) -> CocoDataset:
     """Leaves the images that have at least one person with keypoints; the first `limit` of them."""
     kept = [
-        i
-        for i in range(len(dataset))
-        if (dataset.annotations(i)["keypoints"][:, :, 2] > 0).any()
+        i for i in range(len(dataset)) if (dataset.annotations(i)["keypoints"][:, :, 2] > 0).any()
     ]
     return dataset.subset(np.array(kept[:limit], np.int64))
 

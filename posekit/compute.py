@@ -14,7 +14,8 @@ def count_macs(model, size: tuple[int, int]) -> dict[str, int]:
         size: image (height, width), pixels.
 
     Returns:
-        Name of the graph operation (which holds the layer's name) -> MACs. Its sum is the network's.
+        Name of the graph operation (which holds the layer's name) -> MACs; their sum is the
+        network's.
     """
     import tensorflow as tf
 

@@ -9,8 +9,8 @@ def masked_l2(target, prediction, weights=1.0):
     Args:
         target: (B, h, w, C).
         prediction: (B, h, w, C).
-        weights: broadcastable to (B, h, w, C); 0 leaves a cell out of the sum. The mean still counts
-            it, so that an image is not made louder by what is ignored in it.
+        weights: broadcastable to (B, h, w, C); 0 leaves a cell out of the sum. The mean still
+            counts it, so that an image is not made louder by what is ignored in it.
 
     Returns:
         (B,) float32.

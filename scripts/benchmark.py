@@ -1,7 +1,7 @@
 """Measure speed, always as a ratio of two rates of the same run.
 
-python scripts/benchmark.py pipeline --data COCO_FOLDER     training samples/s beside plain decode + resize
-python scripts/benchmark.py step coco-r50                   a training step's share of the GEMM peak
+python scripts/benchmark.py pipeline --data COCO_FOLDER    training samples/s beside plain reading
+python scripts/benchmark.py step coco-r50                  a training step's share of the GEMM peak
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import tyro
 
 @dataclasses.dataclass(frozen=True)
 class Pipeline:
-    """Training samples per second of the keypoint pipeline beside decode + resize of the same files."""
+    """Samples per second of the training pipeline beside decode + resize of the same files."""
 
     data: Path
     """COCO folder."""

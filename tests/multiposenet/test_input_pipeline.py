@@ -72,7 +72,7 @@ def test_a_sample_depends_on_seed_and_draw_alone():
 
 
 def test_ignored_people_have_weight_zero_except_at_a_labelled_keypoint():
-    # Held-out form: 120x160 in the middle of 160x160, so that pixel (x, y) is cell (x / 4, y / 4 + 5).
+    # Held-out form: 120x160 in the middle of 160x160; pixel (x, y) is cell (x / 4, y / 4 + 5).
     _, targets, weights = samples(size=(160, 160), augmentation=None).sample(0)
     assert weights["heatmaps"][14, 14, 0] == 0  # inside the ignored box, far from the wrist
     assert weights["heatmaps"][20, 20, 0] == 1  # at the wrist

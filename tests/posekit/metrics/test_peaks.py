@@ -32,7 +32,8 @@ def test_types_do_not_mix_and_unlabelled_keypoints_match_nothing():
 
 def test_figures_by_hand():
     metric = PeakMetric(SIGMAS)
-    # By score: hit, false, hit, false; 3 labelled. Precision 1, 1/2, 2/3, 1/2; recall 1/3, 1/3, 2/3, 2/3.
+    # By score: hit, false, hit, false; 3 labelled.
+    # Precision 1, 1/2, 2/3, 1/2; recall 1/3, 1/3, 2/3, 2/3.
     found = peaks([[50, 50, 0.9], [90, 90, 0.8]], [[60, 80, 0.7], [10, 10, 0.6]])
     metric.update_peaks(found, PEOPLE, AREA)
     metric.update_mask(np.array([[True, True, False]]), np.array([[True, False, True]]))
