@@ -13,9 +13,9 @@ test: $(VENV)/ready
 slow: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -m slow
 
-# python -m venv needs ensurepip, which Debian keeps in its package python3-venv.
+# Debian keeps what python3 -m venv needs in a package of its own.
 $(VENV)/ready: setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV) || { echo "expected python3 with venv: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv $(VENV); }
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/bin/python -m pip install --quiet --editable ".[cpu,test]"
 	touch $@

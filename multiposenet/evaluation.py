@@ -1,6 +1,7 @@
 """Keypoint peaks and person mask on held-out images, before any grouping."""
 
 import functools
+import itertools
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import numpy as np
 
 from multiposenet.input_pipeline import KeypointSamples
 from multiposenet.keypoint_subnet import STRIDE
-from posekit import draw, heatmaps
+from posekit import affine, draw, heatmaps
 from posekit.atomic_files import write_file
 from posekit.images import ImageError
 from posekit.losses import heatmap_loss
@@ -93,8 +94,12 @@ def draw_predictions(
     """
     skeleton = samples.dataset.skeleton
     zoom = math.ceil(400 / samples.size[0])
-    examples = [samples.example(i) for i in range(min(num_images, len(samples.dataset)))]
+    found = (examples for examples, _ in _batches(samples, len(samples.dataset), num_images))
+    examples = list(itertools.islice(itertools.chain.from_iterable(found), num_images))
+    if not examples:
+        return np.full((*samples.size, 3), 255, np.uint8)
     outputs = predict_maps(model, np.stack([example["image"] for example in examples]))
+    middle = affine.translation((zoom - 1) / 2, (zoom - 1) / 2)
     rows = []
     for i, example in enumerate(examples):
         maps, mask = outputs["heatmaps"][i], outputs["mask"][i, :, :, 0] > MASK_THRESHOLD
@@ -103,7 +108,10 @@ def draw_predictions(
         image = cv2.resize(example["image"], None, fx=zoom, fy=zoom)
         truth = draw.overlay_mask(image, _enlarged(example["person_mask"], image))
         found = draw.overlay_mask(image, _enlarged(mask, image))
-        points = [xyv * (zoom, zoom, 1) for xyv in (example["keypoints"], peaks)]
+        points = [  # cv2.resize lays the outer edges on each other
+            affine.transform_points(xyv, affine.compose(affine.scaling(zoom), middle))
+            for xyv in (example["keypoints"], peaks)
+        ]
         rows.append(draw.draw_keypoints(truth, points[0], skeleton, limbs=True))
         rows.append(draw.draw_keypoints(found, points[1], skeleton))
         rows.append(draw.overlay_heatmaps(image, maps))
@@ -147,7 +155,8 @@ def _batches(samples: KeypointSamples, count: int, batch_size: int):
     def read(index):
         try:
             return samples.example(index)
-        except ImageError:
+        except ImageError as error:
+            samples.reject(error)
             return None
 
     def chunk(start):

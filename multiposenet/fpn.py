@@ -6,11 +6,11 @@ from keras import layers
 LEVELS = (2, 3, 4, 5)
 
 
-def upsample(x: keras.KerasTensor, factor: int, name: str | None = None) -> keras.KerasTensor:
+def upsample(x, factor: int, name: str | None = None, dtype=None) -> keras.KerasTensor:
     """Enlarges (B, h, w, C) by a whole factor, nearest neighbour; factor 1 returns `x` itself."""
     if factor == 1:
         return x
-    return layers.UpSampling2D(factor, interpolation="nearest", name=name)(x)
+    return layers.UpSampling2D(factor, interpolation="nearest", name=name, dtype=dtype)(x)
 
 
 def fpn(

@@ -2,7 +2,9 @@
 
 import dataclasses
 import threading
+from pathlib import Path
 
+import cv2
 import numpy as np
 
 from multiposenet.keypoint_subnet import STRIDE
@@ -21,14 +23,14 @@ class Augmentation:
     flip: float = 0.3
     """Probability of a horizontal mirror (the paper's "vertical flipping")."""
     colour: float = 0.0
-    """Strength of brightness, contrast and saturation changes; 0 = none."""
+    """Strength of brightness, contrast, saturation and, a tenth, hue changes; 0 = none."""
 
 
 class KeypointSamples:
     """Turns examples of a dataset into (image, targets, weights) of the keypoint subnet.
 
     A damaged image becomes a black sample of weight zero, so that the order of all others stays
-    what it is; `rejected` holds its path and reason.
+    what it is; `rejected` holds what is wrong with it.
 
     Args:
         dataset: yields examples (`posekit.datasets.coco.CocoDataset`).
@@ -46,7 +48,8 @@ class KeypointSamples:
         self.sigma = sigma
         self.augmentation = augmentation
         self.seed = seed
-        self.rejected: dict[str, str] = {}
+        self.rejected: dict[str, dict] = {}
+        """Path below the split's folder -> {"path", "reason", "count"} of each damaged image."""
         self._lock = threading.Lock()
 
     def sample(self, index: int, draw: int = 0) -> tuple[dict, dict, dict]:
@@ -65,7 +68,8 @@ class KeypointSamples:
         try:
             example = self.example(index, draw)
         except ImageError as error:
-            return self._blank(index, error)
+            self.reject(error)
+            return self._blank(index)
         return example["image"], *self.targets(example)
 
     def example(self, index: int, draw: int | None = None) -> dict:
@@ -88,14 +92,16 @@ class KeypointSamples:
             example, transform, self.size, skeleton, mask_stride=STRIDE
         )
         if augmentation is not None and augmentation.colour:
-            strength = (augmentation.colour,) * 3
+            strength = augmentation.colour * np.array([1, 1, 1, 0.1])
             example["image"] = augment.random_colour(rng, example["image"], *strength)
         return example
 
     def targets(self, example: dict) -> tuple[dict, dict]:
         """Returns the targets and weights of an example in network pixels (see `sample`)."""
         maps = heatmaps.encode_heatmaps(example["keypoints"], self.size, STRIDE, self.sigma)
-        wanted = ~example["ignore_mask"] | (maps > 0.01).any(axis=-1)
+        wanted = ~example["ignore_mask"]
+        if not wanted.all():  # a sum over channels by matrix product: ten times as fast as any()
+            wanted |= maps @ np.ones(maps.shape[-1], np.float32) > 0.01
         targets = {"heatmaps": maps, "mask": _column(example["person_mask"])}
         weights = {"heatmaps": _column(wanted), "mask": _column(~example["unknown_mask"])}
         return targets | {"image_id": np.int64(example["image_id"])}, weights
@@ -104,6 +110,7 @@ class KeypointSamples:
         """Returns a tf.data.Dataset of the samples, in the order given (see `training.fit`)."""
         import tensorflow as tf
 
+        cv2.setNumThreads(1)  # samples are made side by side; threads within one only wait
         height, width = (side // STRIDE for side in self.size)
         num_keypoints = self.dataset.skeleton.num_keypoints
         shapes = (*self.size, 3), (height, width, num_keypoints), *[(height, width, 1)] * 3, ()
@@ -131,9 +138,16 @@ class KeypointSamples:
         data = tf.data.Dataset.from_tensor_slices((indices, draws))
         return data.map(load_sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
-    def _blank(self, index: int, error: ImageError):
+    def reject(self, error: ImageError) -> None:
+        """Notes a damaged image."""
+        path = Path(error.path or "").name
         with self._lock:
-            self.rejected[str(error.path)] = error.reason
+            entry = self.rejected.setdefault(
+                path, {"path": path, "reason": error.reason, "count": 0}
+            )
+            entry["count"] += 1
+
+    def _blank(self, index: int):
         cells = tuple(side // STRIDE for side in self.size)
         none = np.zeros((*cells, 1), np.float32)
         maps = np.zeros((*cells, self.dataset.skeleton.num_keypoints), np.float32)

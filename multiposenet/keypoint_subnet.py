@@ -72,7 +72,10 @@ def _readout(num_keypoints: int, name: str) -> layers.Layer:
 def _intermediate(pyramid, num_keypoints, strides) -> dict[str, keras.KerasTensor]:
     return {
         f"K{level}": upsample(
-            _readout(num_keypoints, f"K{level}_maps")(pyramid[f"K{level}"]), stride // STRIDE
+            _readout(num_keypoints, f"K{level}_maps")(pyramid[f"K{level}"]),
+            stride // STRIDE,
+            name=f"K{level}_up",
+            dtype="float32",
         )
         for level, stride in zip(LEVELS, strides, strict=True)
     }

@@ -59,7 +59,7 @@ class KeypointRecipe:
     flip: float = 0.3
     """Probability of a horizontal mirror."""
     colour: float = 0.0
-    """Strength of random brightness, contrast and saturation; 0 as in the paper."""
+    """Strength of random brightness, contrast, saturation and, a tenth, hue; 0 as in the paper."""
 
     batch_size: int = 6
     """Images a step, over all devices."""
@@ -68,13 +68,15 @@ class KeypointRecipe:
     epoch_steps: int | None = None
     """Steps an epoch; none = one pass over the training split."""
     steps: int | None = None
-    """Stop after this many steps in all, whatever the epochs."""
+    """Train for this many steps instead of EPOCHS, rounded up to whole epochs of equal length."""
     learning_rate: float = 1e-4
     """Adam's rate at the start."""
-    schedule: Literal["plateau", "cosine"] = "plateau"
-    """Plateau: x0.1 when val_loss stays for PATIENCE epochs; cosine: down to 0 by the last step."""
+    schedule: Literal["plateau", "step", "cosine"] = "plateau"
+    """x0.1 when val_loss stays (plateau), x0.1 at each of DROPS (step), or a cosine down to 0."""
     patience: int = 3
-    """Epochs without improvement before the rate drops."""
+    """Evaluations without improvement before a plateau drops the rate."""
+    drops: tuple[int, ...] = ()
+    """Epochs after which the step schedule drops the rate."""
     mask_weight: float = 1.0
     """Weight of the segmentation channel in every loss."""
     clip_norm: float | None = None
@@ -91,6 +93,8 @@ class KeypointRecipe:
     """Threads within one operation; 1 makes a CPU run reproducible to the bit."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
+    bad_images: float = 0.01
+    """Greatest share of damaged images; with more the training stops with exit code 3."""
     eval_images: int = 500
     """Held-out images evaluated after each epoch (the first ones of the split)."""
     validate_every: int = 1

@@ -1,6 +1,7 @@
 """Trains the parts of MultiPoseNet from a recipe."""
 
 import csv
+import json
 import math
 import sys
 from pathlib import Path
@@ -10,14 +11,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from multiposenet.evaluation import draw_predictions, evaluate_peaks, write_metrics
+from multiposenet.evaluation import (
+    MASK_THRESHOLD,
+    PEAK_THRESHOLD,
+    draw_predictions,
+    evaluate_peaks,
+    write_metrics,
+)
 from multiposenet.input_pipeline import Augmentation, KeypointSamples
 from multiposenet.keypoint_subnet import keypoint_model
 from multiposenet.recipes import KeypointRecipe
 from posekit import draw, training
+from posekit.atomic_files import write_file
+from posekit.commands import UsageError
 from posekit.datasets.coco import CocoDataset, load_coco
 from posekit.datasets.synthetic_folder import synthetic_folder
-from posekit.distribution import is_chief, make_strategy, on_chief
+from posekit.distribution import is_chief, make_strategy
 from posekit.losses import heatmap_loss
 from posekit.mobilenet import mobilenet_v2
 from posekit.resnet import resnet
@@ -41,24 +50,30 @@ def train_keypoint(recipe: KeypointRecipe) -> int:
         0.
     """
     strategy = prepare_process(recipe)
-    train, held_out = load_samples(recipe, strategy)
+    train, held_out = load_samples(recipe)
     steps_per_epoch, epochs = plan_epochs(recipe, len(train.dataset))
     with strategy.scope():
         model, inference_model, initial = build_keypoint_model(recipe, train.dataset.skeleton)
-        optimizer = make_optimizer(recipe, steps_per_epoch * epochs)
+        optimizer = make_optimizer(recipe, steps_per_epoch, epochs)
     print(
         f"{len(train.dataset)} training images, {len(held_out.dataset)} held-out images; "
         f"{recipe.backbone} starts from {initial}",
         file=sys.stderr,
     )
 
+    run_dir = recipe.output / recipe.name
+
     def losses(outputs, targets, weights):
         return heatmap_loss(outputs, targets, weights, recipe.mask_weight)
 
     def validate(model):
-        return evaluate_peaks(model, held_out, recipe.eval_images, mask_weight=recipe.mask_weight)
+        report_rejected(run_dir, train, recipe.bad_images)
+        metrics = evaluate_peaks(
+            model, held_out, recipe.eval_images, mask_weight=recipe.mask_weight
+        )
+        report_rejected(run_dir, held_out, recipe.bad_images)
+        return metrics
 
-    run_dir = recipe.output / recipe.name
     training.fit(
         model,
         losses,
@@ -86,7 +101,6 @@ def train_keypoint(recipe: KeypointRecipe) -> int:
         strategy=strategy,
         deterministic=recipe.deterministic,
     )
-    report_rejected(train)
     if is_chief(strategy):
         finish_run(run_dir, recipe, held_out)
     return 0
@@ -102,13 +116,11 @@ def prepare_process(recipe: KeypointRecipe) -> tf.distribute.Strategy:
     return strategy
 
 
-def load_samples(
-    recipe: KeypointRecipe, strategy: tf.distribute.Strategy
-) -> tuple[KeypointSamples, KeypointSamples]:
+def load_samples(recipe: KeypointRecipe) -> tuple[KeypointSamples, KeypointSamples]:
     """Opens the training and the held-out split; draws synthetic people when there is no data."""
     if recipe.data is None:
-        drawn = (recipe.synthetic, recipe.output / "synthetic", recipe.patch_size, recipe.seed)
-        root = Path(on_chief(strategy, lambda: str(synthetic_folder(*drawn))))
+        parent = recipe.output / "synthetic"
+        root = synthetic_folder(recipe.synthetic, parent, recipe.patch_size, recipe.seed)
         splits = "train", "val"
     else:
         root, splits = recipe.data, (recipe.train_split, recipe.val_split)
@@ -128,6 +140,11 @@ def annotated(dataset: CocoDataset, limit: int | None = None) -> CocoDataset:
     kept = [
         i for i in range(len(dataset)) if (dataset.annotations(i)["keypoints"][:, :, 2] > 0).any()
     ]
+    if not kept:
+        raise UsageError(
+            f"expected people with labelled keypoints in {dataset.annotation_file}, received none; "
+            "choose another split or file"
+        )
     return dataset.subset(np.array(kept[:limit], np.int64))
 
 
@@ -136,7 +153,7 @@ def build_keypoint_model(recipe: KeypointRecipe, skeleton):
     depths = {"resnet18-half": 18, "resnet18": 18, "resnet34": 34}
     depths |= {"resnet50": 50, "resnet101": 101, "resnet152": 152}
     if recipe.backbone == "mobilenet_v2":
-        backbone = mobilenet_v2()
+        backbone = mobilenet_v2(dilate=(False, recipe.dilate))
     else:
         width = 32 if recipe.backbone.endswith("-half") else 64
         backbone = resnet(depths[recipe.backbone], dilate=(False, recipe.dilate), width=width)
@@ -157,11 +174,15 @@ def initialise(backbone: keras.Model, recipe: KeypointRecipe) -> str:
     """Loads the backbone's first weights; returns where they come from, in words."""
     if recipe.backbone_weights == "none":
         return "random weights"
-    if recipe.backbone_weights != "imagenet":
-        load_torchvision(backbone, Path(recipe.backbone_weights))
-        return Path(recipe.backbone_weights).name
     try:
+        if recipe.backbone_weights != "imagenet":
+            path = Path(recipe.backbone_weights)
+            load_torchvision(backbone, path)
+            return path.name
         path = fetch_imagenet(recipe.backbone)
+        load_torchvision(backbone, path)
+    except (ValueError, FileNotFoundError) as error:
+        raise UsageError(f"--backbone-weights {recipe.backbone_weights}: {error}") from error
     except OSError as error:
         print(
             f"WARNING: the ImageNet weights of {recipe.backbone} could not be fetched ({error}). "
@@ -170,7 +191,6 @@ def initialise(backbone: keras.Model, recipe: KeypointRecipe) -> str:
             file=sys.stderr,
         )
         return "random weights (the ImageNet file could not be fetched)"
-    load_torchvision(backbone, path)
     return f"ImageNet weights ({path.name})"
 
 
@@ -180,13 +200,20 @@ def plan_epochs(recipe: KeypointRecipe, num_examples: int) -> tuple[int, int]:
     if recipe.steps is None:
         return steps_per_epoch, recipe.epochs
     epochs = math.ceil(recipe.steps / steps_per_epoch)
-    return max(1, recipe.steps // epochs), epochs
+    return math.ceil(recipe.steps / epochs), epochs
 
 
-def make_optimizer(recipe: KeypointRecipe, total_steps: int) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    recipe: KeypointRecipe, steps_per_epoch: int, epochs: int
+) -> keras.optimizers.Optimizer:
     """Adam with the recipe's schedule (section 3.5)."""
     rate = recipe.learning_rate
+    if recipe.schedule == "step":
+        steps = [epoch * steps_per_epoch for epoch in recipe.drops]
+        rates = [rate * 0.1**drop for drop in range(len(steps) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(steps, rates)
     if recipe.schedule == "cosine":
+        total_steps = steps_per_epoch * epochs
         warmup = min(200, total_steps // 10)
         rate = keras.optimizers.schedules.CosineDecay(
             rate / 10, total_steps - warmup, warmup_target=rate, warmup_steps=warmup
@@ -198,16 +225,39 @@ def make_callbacks(recipe: KeypointRecipe) -> list[keras.callbacks.Callback]:
     """The plateau schedule of section 3.5, where the recipe asks for it."""
     if recipe.schedule != "plateau":
         return []
-    plateau = keras.callbacks.ReduceLROnPlateau(
-        monitor="val_loss", factor=0.1, patience=recipe.patience, min_delta=0.0
-    )
-    return [plateau]
+    return [Plateau("val_loss", factor=0.1, patience=recipe.patience, min_delta=0.0)]
 
 
-def report_rejected(samples: KeypointSamples) -> None:
-    """Says which image files were damaged."""
-    for path, reason in sorted(samples.rejected.items()):
-        print(f"rejected image {path}: {reason}", file=sys.stderr)
+class Plateau(keras.callbacks.ReduceLROnPlateau):
+    """Counts only the epochs that were evaluated."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Passes over an epoch without the monitored figure."""
+        if self.monitor in (logs or {}):
+            super().on_epoch_end(epoch, logs)
+
+
+class TooManyBadImages(ValueError):
+    """More images are damaged than the recipe allows."""
+
+    exit_code = 3
+
+
+def report_rejected(run_dir: Path, samples: KeypointSamples, limit: float) -> None:
+    """Writes the damaged images so far to rejected-SPLIT.jsonl of the run folder.
+
+    Raises:
+        TooManyBadImages: they are more than `limit`, a share of all images of the split.
+    """
+    rejected = sorted(samples.rejected.values(), key=lambda entry: entry["path"])
+    if not rejected:
+        return
+    path = run_dir / f"rejected-{samples.dataset.image_folder.name}.jsonl"
+    write_file(path, "".join(json.dumps(entry) + "\n" for entry in rejected))
+    found = f"{len(rejected)} of {len(samples.dataset)} images are damaged, listed in {path}"
+    if len(rejected) > limit * len(samples.dataset):
+        raise TooManyBadImages(f"{found}; expected at most {limit:.1%}, see --bad-images")
+    print(found, file=sys.stderr)
 
 
 def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples) -> None:
@@ -218,9 +268,16 @@ def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples)
         "data": "synthetic" if recipe.data is None else recipe.data.name,
         "split": "val" if recipe.data is None else recipe.val_split,
         "size": list(held_out.size),
-        "images": metrics["images"],
-        "skipped": metrics["skipped"],
+        "skeleton": held_out.dataset.skeleton.name,
+        "images_in_split": len(held_out.dataset),
+        "images_evaluated": metrics["images"],
+        "images_skipped": metrics["skipped"],
         "match": "keypoint similarity >= 0.5, greedy by score, all keypoint types pooled",
+        "recall": "greatest recall at precision >= 0.5",
+        "peak_threshold": PEAK_THRESHOLD,
+        "mask_threshold": MASK_THRESHOLD,
+        "flip_test": False,
+        "scales": [1.0],
         "model": "best.keras",
     }
     write_metrics(run_dir / "metrics.json", metrics, protocol)

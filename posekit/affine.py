@@ -165,11 +165,21 @@ def warp(
     if image.dtype == bool:
         return warp(image.view(np.uint8), transform, size, linear=False, border=border).view(bool)
     channels = image.shape[2] if image.ndim == 3 else 1
+    if channels == 3 and image.dtype == np.uint8 and linear:
+        return _warp_colours(image, transform, size, border)
     colour = np.broadcast_to(border, channels).tolist()
     matrix = np.asarray(transform, np.float64)
     flags = cv2.INTER_LINEAR if linear else cv2.INTER_NEAREST
     result = cv2.warpAffine(image, matrix, size[::-1], flags=flags, borderValue=colour)
     return result.reshape(*size, *image.shape[2:])
+
+
+def _warp_colours(image, transform, size, border) -> np.ndarray:
+    # OpenCV 5 warps four bytes a pixel twice as fast as three (0.38 ms, 0.75 ms at 480x480), to the
+    # same values.
+    colour = (*np.broadcast_to(border, 3).tolist(), 0)
+    result = warp(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), transform, size, border=colour)
+    return cv2.cvtColor(result, cv2.COLOR_RGBA2RGB)
 
 
 def warp_in_graph(images: tf.Tensor, transforms: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:

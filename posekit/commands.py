@@ -33,6 +33,12 @@ def recipe_from_command_line(
     return args[0], recipe
 
 
+class UsageError(ValueError):
+    """Options of a command that cannot work together, or that name what is not there."""
+
+    exit_code = 2
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Runs a script's main function and exits with its code.
 

@@ -86,7 +86,7 @@ def test_a_damaged_image_is_a_sample_of_weight_zero_and_is_reported():
     image, targets, weights = bad.sample(0, 0)
     assert not image.any() and not weights["heatmaps"].any() and not weights["mask"].any()
     assert targets["image_id"] == 7
-    assert list(bad.rejected.values()) == ["truncated"]
+    assert bad.rejected == {"bad.jpg": {"path": "bad.jpg", "reason": "truncated", "count": 1}}
 
 
 def test_tf_data_yields_the_same_samples_in_order():
