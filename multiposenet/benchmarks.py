@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from multiposenet.input_pipeline import Augmentation, KeypointSamples
 from multiposenet.recipes import KEYPOINT_RECIPES
-from multiposenet.train import build_keypoint_model, heatmap_loss
+from multiposenet.train_keypoint import build_keypoint_model
 from posekit import images
 from posekit.compute import count_macs
 from posekit.datasets.coco import load_coco
+from posekit.losses import heatmap_loss
 from posekit.skeletons import COCO
 
 

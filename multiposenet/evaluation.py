@@ -156,7 +156,7 @@ def _batches(samples: KeypointSamples, count: int, batch_size: int):
         try:
             return samples.example(index)
         except ImageError as error:
-            samples.reject(error)
+            samples.rejected.add(error)
             return None
 
     def chunk(start):

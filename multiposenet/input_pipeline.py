@@ -1,14 +1,13 @@
 """From examples to training batches of the keypoint subnet (MultiPoseNet section 3.5)."""
 
 import dataclasses
-import threading
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from multiposenet.keypoint_subnet import STRIDE
 from posekit import augment, crops, heatmaps
+from posekit.datasets.rejected import RejectedImages
 from posekit.images import ImageError
 
 
@@ -30,7 +29,7 @@ class KeypointSamples:
     """Turns examples of a dataset into (image, targets, weights) of the keypoint subnet.
 
     A damaged image becomes a black sample of weight zero, so that the order of all others stays
-    what it is; `rejected` holds what is wrong with it.
+    what it is; it is noted in `rejected`.
 
     Args:
         dataset: yields examples (`posekit.datasets.coco.CocoDataset`).
@@ -48,9 +47,7 @@ class KeypointSamples:
         self.sigma = sigma
         self.augmentation = augmentation
         self.seed = seed
-        self.rejected: dict[str, dict] = {}
-        """Path below the split's folder -> {"path", "reason", "count"} of each damaged image."""
-        self._lock = threading.Lock()
+        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
 
     def sample(self, index: int, draw: int = 0) -> tuple[dict, dict, dict]:
         """Makes one sample.
@@ -68,7 +65,7 @@ class KeypointSamples:
         try:
             example = self.example(index, draw)
         except ImageError as error:
-            self.reject(error)
+            self.rejected.add(error)
             return self._blank(index)
         return example["image"], *self.targets(example)
 
@@ -137,15 +134,6 @@ class KeypointSamples:
 
         data = tf.data.Dataset.from_tensor_slices((indices, draws))
         return data.map(load_sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-
-    def reject(self, error: ImageError) -> None:
-        """Notes a damaged image."""
-        path = Path(error.path or "").name
-        with self._lock:
-            entry = self.rejected.setdefault(
-                path, {"path": path, "reason": error.reason, "count": 0}
-            )
-            entry["count"] += 1
 
     def _blank(self, index: int):
         cells = tuple(side // STRIDE for side in self.size)

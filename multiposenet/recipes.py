@@ -4,34 +4,14 @@ Imports no TensorFlow, so that `--help` answers at once.
 """
 
 import dataclasses
-from pathlib import Path
-from typing import Literal
 
 from posekit.datasets.synthetic_folder import SyntheticFolder
-
-Backbone = Literal[
-    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet_v2", "resnet18-half"
-]
+from posekit.recipes import Backbone, TrainingRecipe
 
 
 @dataclasses.dataclass(frozen=True)
-class KeypointRecipe:
+class KeypointRecipe(TrainingRecipe):
     """Keypoint and segmentation subnet of MultiPoseNet (arXiv:1807.04067, sections 3.2 and 3.5)."""
-
-    data: Path | None = None
-    """COCO folder with annotations/person_keypoints_SPLIT.json and SPLIT/; none = synthetic."""
-    train_split: str = "train"
-    """Split to train on (COCO itself: train2017)."""
-    val_split: str = "val"
-    """Held-out split (COCO itself: val2017)."""
-    train_images: int | None = None
-    """Use only the first annotated images; with VAL_SPLIT = TRAIN_SPLIT it tests overfitting."""
-    synthetic: SyntheticFolder = SyntheticFolder()
-    """People to draw when no data is given."""
-    output: Path = Path("runs")
-    """Folder of run folders; this run writes to OUTPUT/NAME."""
-    name: str = ""
-    """Name of the run; the recipe's name when empty. The same name again resumes."""
 
     backbone: Backbone = "resnet50"
     """Network below the pyramid; "resnet18-half" has half the channels."""
@@ -61,46 +41,8 @@ class KeypointRecipe:
     colour: float = 0.0
     """Strength of random brightness, contrast, saturation and, a tenth, hue; 0 as in the paper."""
 
-    batch_size: int = 6
-    """Images a step, over all devices."""
-    epochs: int = 80
-    """Passes over the training split."""
-    epoch_steps: int | None = None
-    """Steps an epoch; none = one pass over the training split."""
-    steps: int | None = None
-    """Train for this many steps instead of EPOCHS, rounded up to whole epochs of equal length."""
-    learning_rate: float = 1e-4
-    """Adam's rate at the start."""
-    schedule: Literal["plateau", "step", "cosine"] = "plateau"
-    """x0.1 when val_loss stays (plateau), x0.1 at each of DROPS (step), or a cosine down to 0."""
-    patience: int = 3
-    """Evaluations without improvement before a plateau drops the rate."""
-    drops: tuple[int, ...] = ()
-    """Epochs after which the step schedule drops the rate."""
     mask_weight: float = 1.0
     """Weight of the segmentation channel in every loss."""
-    clip_norm: float | None = None
-    """Greatest global norm of the gradient."""
-    ema: float | None = None
-    """Momentum of the moving average of the weights, which is evaluated and saved; none = off."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """Arithmetic of the network."""
-    devices: int | None = None
-    """GPUs (none = all), or logical CPU devices without a GPU. Several machines: TF_CONFIG."""
-    deterministic: bool = False
-    """Bit-reproducible kernels, slower."""
-    threads: int | None = None
-    """Threads within one operation; 1 makes a CPU run reproducible to the bit."""
-    seed: int = 0
-    """Seed of weights, order and augmentation."""
-    bad_images: float = 0.01
-    """Greatest share of damaged images; with more the training stops with exit code 3."""
-    eval_images: int = 500
-    """Held-out images evaluated after each epoch (the first ones of the split)."""
-    validate_every: int = 1
-    """Epochs between two evaluations."""
-    checkpoint_steps: int | None = 1000
-    """Steps between two checkpoints within an epoch; one is always written at its end."""
 
 
 _R101 = KeypointRecipe(backbone="resnet101")

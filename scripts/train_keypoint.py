@@ -15,7 +15,7 @@ def main() -> int:
     """Reads a recipe from the command line and trains it."""
     name, recipe = recipe_from_command_line(KEYPOINT_RECIPES, __doc__)
     recipe = dataclasses.replace(recipe, name=recipe.name or name)
-    from multiposenet.train import train_keypoint  # late: --help answers at once
+    from multiposenet.train_keypoint import train_keypoint  # late: --help answers at once
 
     return train_keypoint(recipe)
 

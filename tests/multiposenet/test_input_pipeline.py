@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ class OnePerson:
 
     skeleton = COCO
     image_ids = np.array([7])
+    image_folder = Path("val")
     wrist = COCO.names.index("left_wrist")
 
     def __len__(self):
@@ -86,7 +89,7 @@ def test_a_damaged_image_is_a_sample_of_weight_zero_and_is_reported():
     image, targets, weights = bad.sample(0, 0)
     assert not image.any() and not weights["heatmaps"].any() and not weights["mask"].any()
     assert targets["image_id"] == 7
-    assert bad.rejected == {"bad.jpg": {"path": "bad.jpg", "reason": "truncated", "count": 1}}
+    assert bad.rejected.entries() == [{"path": "bad.jpg", "reason": "truncated", "count": 1}]
 
 
 def test_tf_data_yields_the_same_samples_in_order():

@@ -1,0 +1,168 @@
+"""From a recipe to a finished run: process, data, schedule, loop, curves."""
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from posekit import draw, training
+from posekit.datasets.coco import CocoDataset, load_coco
+from posekit.datasets.synthetic_folder import synthetic_folder
+from posekit.distribution import make_strategy
+from posekit.recipes import TrainingRecipe
+
+
+def prepare_process(recipe: TrainingRecipe) -> tf.distribute.Strategy:
+    """Sets what TensorFlow and Keras keep for the whole process, and chooses the strategy."""
+    if recipe.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
+    strategy = make_strategy(recipe.devices)
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(recipe.precision)
+    return strategy
+
+
+def load_splits(recipe: TrainingRecipe, side: int) -> tuple[CocoDataset, CocoDataset]:
+    """Opens the training and the held-out split.
+
+    Args:
+        recipe: names them; without data it says which synthetic people to draw.
+        side: height of the synthetic images, pixels.
+    """
+    root, splits = recipe.data, (recipe.train_split, recipe.val_split)
+    if root is None:
+        parent = recipe.output / "synthetic"
+        root, splits = (
+            synthetic_folder(recipe.synthetic, parent, side, recipe.seed),
+            ("train", "val"),
+        )
+    train = load_coco(root, splits[0])
+    return train, train if splits[0] == splits[1] else load_coco(root, splits[1])
+
+
+def plan_epochs(recipe: TrainingRecipe, num_examples: int) -> tuple[int, int]:
+    """Returns (steps an epoch, epochs) of the recipe."""
+    steps_per_epoch = recipe.epoch_steps or max(1, num_examples // recipe.batch_size)
+    if recipe.steps is None:
+        return steps_per_epoch, recipe.epochs
+    epochs = math.ceil(recipe.steps / steps_per_epoch)
+    return math.ceil(recipe.steps / epochs), epochs
+
+
+def make_optimizer(
+    recipe: TrainingRecipe, steps_per_epoch: int, epochs: int
+) -> keras.optimizers.Optimizer:
+    """Adam with the recipe's schedule."""
+    rate = recipe.learning_rate
+    if recipe.schedule == "step":
+        steps = [epoch * steps_per_epoch for epoch in recipe.drops]
+        rates = [rate * 0.1**drop for drop in range(len(steps) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(steps, rates)
+    if recipe.schedule == "cosine":
+        total_steps = steps_per_epoch * epochs
+        warmup = min(200, total_steps // 10)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 10, total_steps - warmup, warmup_target=rate, warmup_steps=warmup
+        )
+    return keras.optimizers.Adam(rate)
+
+
+class Plateau(keras.callbacks.ReduceLROnPlateau):
+    """Counts only the epochs that were evaluated."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Passes over an epoch without the monitored figure."""
+        if self.monitor in (logs or {}):
+            super().on_epoch_end(epoch, logs)
+
+
+def make_callbacks(recipe: TrainingRecipe) -> list[keras.callbacks.Callback]:
+    """The plateau schedule, where the recipe asks for it."""
+    if recipe.schedule != "plateau":
+        return []
+    return [Plateau("val_loss", factor=0.1, patience=recipe.patience, min_delta=0.0)]
+
+
+def fit_recipe(
+    recipe: TrainingRecipe,
+    build: Callable[[], tuple[keras.Model, keras.Model]],
+    losses: Callable,
+    load: Callable,
+    num_examples: int,
+    *,
+    strategy: tf.distribute.Strategy,
+    monitor: str,
+    validate: Callable,
+    pictures: Callable | None = None,
+) -> Path:
+    """Trains what `build` makes, as the recipe says, in the run folder OUTPUT/NAME.
+
+    Args:
+        recipe: of the training.
+        build: makes (model to train, model to save) inside the strategy's scope.
+        losses: see `training.fit`, as are load, num_examples, validate and pictures.
+        load: of the samples.
+        num_examples: in the training set.
+        strategy: from `prepare_process`.
+        monitor: figure of `validate` that decides about best.keras; more is better.
+        validate: model -> figures, "val_loss" among them where the schedule is plateau.
+        pictures: model -> pictures.
+
+    Returns:
+        The run folder.
+    """
+    steps_per_epoch, epochs = plan_epochs(recipe, num_examples)
+    with strategy.scope():
+        model, saved_model = build()
+        optimizer = make_optimizer(recipe, steps_per_epoch, epochs)
+    run_dir = recipe.output / recipe.name
+    training.fit(
+        model,
+        losses,
+        load,
+        num_examples=num_examples,
+        batch_size=recipe.batch_size,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        optimizer=optimizer,
+        run_dir=run_dir,
+        recipe=recipe,
+        # A longer cosine would raise the learning rate again.
+        may_change=("epochs", "output") if recipe.schedule == "plateau" else ("output",),
+        seed=recipe.seed,
+        validate=validate,
+        validate_every=recipe.validate_every,
+        monitor=monitor,
+        mode="max",
+        callbacks=make_callbacks(recipe),
+        clip_norm=recipe.clip_norm,
+        ema=recipe.ema,
+        checkpoint_every=recipe.checkpoint_steps,
+        pictures=pictures,
+        saved_model=saved_model,
+        strategy=strategy,
+        deterministic=recipe.deterministic,
+    )
+    return run_dir
+
+
+def plot_log(run_dir: Path, terms: tuple[str, ...], figures: tuple[str, ...]) -> None:
+    """Draws curves.png from log.csv.
+
+    Args:
+        run_dir: of the run.
+        terms: loss terms whose sum is what val_loss holds; drawn as "final" beside "val_final".
+        figures: names of other columns to draw.
+    """
+    with (run_dir / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = {name: [float(row[name] or "nan") for row in rows] for name in rows[0]}
+    columns["final"] = np.sum([columns[name] for name in terms], axis=0).tolist()
+    columns["val_final"] = columns.get("val_loss", [])
+    shown = ("epoch", "loss", "final", "val_final", *figures, "lr")
+    curves = {name: columns[name] for name in shown if columns.get(name)}
+    draw.plot_curves(run_dir / "curves.png", curves, title=run_dir.name)
