@@ -1,0 +1,86 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMES = ["nose", "left_hip", "right_hip"]
+PERSON = {"id": 1, "image_id": 5, "category_id": 1, "bbox": [10, 10, 40, 60], "area": 2000}
+PERSON |= {"iscrowd": 0, "keypoints": [20, 15, 2, 30, 50, 2, 15, 50, 1], "num_keypoints": 3}
+TRUTH = {
+    "images": [{"id": 5, "file_name": "5.jpg"}, {"id": 6, "file_name": "6.jpg"}],
+    "annotations": [PERSON],
+    "categories": [{"id": 1, "name": "person", "keypoints": NAMES}],
+}
+
+
+def entry(kind, **fields):
+    return {"image_id": 5, "category_id": 1, kind: PERSON[kind], "score": 0.5, **fields}
+
+
+def run(*words):
+    command = [sys.executable, ROOT / "scripts" / "eval_coco.py", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+
+
+def run_on(folder, results, *words):
+    (folder / "truth.json").write_text(json.dumps(TRUTH))
+    (folder / "results.json").write_text(json.dumps(results))
+    files = "--annotations", folder / "truth.json", "--results", folder / "results.json"
+    return run(*files, *words)
+
+
+def test_help_answers_at_once():
+    start = time.perf_counter()
+    done = run("--help")
+    assert time.perf_counter() - start < 2 and done.returncode == 0
+    assert "--annotations" in done.stdout and "--curves" in done.stdout
+
+
+@pytest.mark.parametrize("kind, names", [("keypoints", 10), ("bbox", 12)])
+def test_ground_truth_as_results_in_json(tmp_path, kind, names):
+    done = run_on(tmp_path, [entry(kind)], "--json", "--curves", tmp_path / "curves.png")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["kind"] == kind and len(report["stats"]) == len(report["names"]) == names
+    assert report["stats"][0] == pytest.approx(1) == report["metrics"]["AP"]
+    assert report["metrics"]["APL"] is None and -1 in report["stats"]
+    counts = {"ground_truth": 2, "predicted": 1, "evaluated": 2, "skipped": 0, "unknown": 0}
+    assert report["images"] == counts
+    assert report["protocol"]["tool"].startswith("pycocotools")
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_table_and_warnings(tmp_path):
+    done = run_on(tmp_path, [entry("keypoints")], "--only-predicted")
+    assert done.returncode == 0 and "AP     1.0000" in done.stdout
+    assert "evaluated 1, skipped 1" in done.stdout and "OKS 0.50 to 0.95" in done.stdout
+    assert "skipped: 1" in done.stderr and str(tmp_path) not in done.stdout
+
+
+def test_no_results_is_an_answer(tmp_path):
+    done = run_on(tmp_path, [], "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["stats"][0] == 0
+    assert "no results" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "results, words, message",
+    [
+        ([entry("bbox", score=float("nan"))], (), "entry 0, field score"),
+        ([entry("bbox", image_id=9)], (), "unknown ids in 1 entries: 9"),
+        ([entry("bbox")], ("--curves", "nowhere/at/all.png"), "nowhere"),
+        ([entry("bbox")], ("--kind", "segm"), "segm"),
+    ],
+)
+def test_rejected_input_exits_with_two(tmp_path, results, words, message):
+    done = run_on(tmp_path, results, *words)
+    assert done.returncode == 2 and message in done.stderr and not done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_options_exit_with_two():
+    assert run().returncode == 2
