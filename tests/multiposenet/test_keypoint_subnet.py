@@ -69,3 +69,12 @@ def test_batched_equals_single():
     for i in range(2):
         one = model(IMAGE[i : i + 1])
         np.testing.assert_allclose(one["heatmaps"][0], both["heatmaps"][i], atol=1e-5)
+
+
+def test_predictions_are_float32_under_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model, _ = tiny()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {value.dtype.name for value in model(IMAGE).values()} == {"float32"}

@@ -1,0 +1,71 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from posekit.backbones import initialise, make_backbone
+from posekit.commands import UsageError
+from posekit.recipe_training import Plateau, make_callbacks, make_optimizer, plan_epochs
+from posekit.recipes import TrainingRecipe
+
+RECIPE = TrainingRecipe(batch_size=6, epochs=80)
+
+
+@pytest.mark.parametrize(
+    ("options", "examples", "expected"),
+    [
+        ({}, 64_115, (10_685, 80)),
+        ({"steps": 20}, 1865, (20, 1)),  # less than one pass
+        ({"steps": 7}, 18, (3, 3)),  # 3 steps a pass: 7 becomes 3 epochs of 3
+        ({"steps": 199}, 12, (2, 100)),
+        ({"epoch_steps": 50, "steps": 600}, 8, (50, 12)),
+        ({}, 2, (1, 80)),  # fewer images than a batch
+    ],
+)
+def test_epochs_and_steps(options, examples, expected):
+    assert plan_epochs(dataclasses.replace(RECIPE, **options), examples) == expected
+
+
+def rate_after(step, **options):
+    recipe = dataclasses.replace(RECIPE, **options)
+    optimizer = make_optimizer(recipe, steps_per_epoch=10, epochs=100)
+    schedule = getattr(optimizer, "_learning_rate", None)
+    return float(schedule(step)) if callable(schedule) else float(optimizer.learning_rate)
+
+
+def test_schedules_by_hand():
+    assert rate_after(999) == pytest.approx(1e-4)
+    steps = {"schedule": "step", "drops": (90, 95)}
+    rates = [rate_after(step, **steps) for step in (900, 901, 951)]
+    np.testing.assert_allclose(rates, [1e-4, 1e-5, 1e-6], rtol=1e-5)
+    # Cosine over 1,000 steps: 100 of warm-up from a tenth, then half way down at 100 + 450.
+    rates = [rate_after(step, schedule="cosine") for step in (0, 100, 550, 1000)]
+    np.testing.assert_allclose(rates, [1e-5, 1e-4, 5e-5, 0], atol=1e-9)
+
+
+def test_plateau_counts_evaluations_only():
+    (plateau,) = make_callbacks(dataclasses.replace(RECIPE, patience=2))
+    assert (
+        isinstance(plateau, Plateau)
+        and make_callbacks(dataclasses.replace(RECIPE, schedule="cosine")) == []
+    )
+    plateau.on_train_begin()
+    plateau.on_epoch_end(0, {"loss": 1.0})
+    assert plateau.wait == 0
+
+
+def test_a_dilated_backbone_keeps_the_stride_of_stage_four():
+    for name in ("resnet18-half", "mobilenet_v2"):
+        model, strides = make_backbone(name, dilate=True)
+        assert strides == (4, 8, 16, 16)
+        sides = [
+            model(np.zeros((1, 64, 64, 3), np.uint8))[level].shape[1] for level in ("C4", "C5")
+        ]
+        assert sides == [4, 4]
+
+
+@pytest.mark.parametrize("weights", ["nowhere.npz", "imagenet"])
+def test_weights_that_are_not_there_are_named(weights):
+    model, _ = make_backbone("resnet18-half")
+    with pytest.raises(UsageError, match=weights):
+        initialise(model, "resnet18-half", weights)
