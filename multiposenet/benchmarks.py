@@ -17,9 +17,9 @@ from multiposenet.train_keypoint import build_keypoint_model
 from posekit import images
 from posekit.compute import count_macs
 from posekit.datasets.coco import load_coco
+from posekit.loop.train_step import make_train_step, prepare_optimizer
 from posekit.losses import heatmap_loss
 from posekit.skeletons import COCO
-from posekit.train_step import make_train_step, prepare_optimizer
 
 
 def pipeline(data: Path, split: str, patch_size: int, images: int, rounds: int) -> None:

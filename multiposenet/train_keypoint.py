@@ -21,7 +21,7 @@ from multiposenet.recipes import KeypointRecipe
 from posekit.backbones import initialise, make_backbone
 from posekit.commands import UsageError
 from posekit.datasets.coco import CocoDataset
-from posekit.distribution import is_chief
+from posekit.loop.distribution import is_chief
 from posekit.losses import heatmap_loss
 from posekit.recipe_training import fit_recipe, load_splits, plot_log, prepare_process
 

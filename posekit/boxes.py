@@ -1,7 +1,10 @@
 """Boxes in NumPy: conversions, overlap, and boxes around keypoints. xyxy unless the name says so.
 
-Coordinates are continuous: a box is x2 - x1 wide (no "+1"), and COCO's boxes run from 0 to the
-image's width and height.
+Box edges count from the outer corner of the top-left pixel, as in COCO files: a box is x2 - x1
+wide (no "+1"), the whole image is (0, 0, width, height), pixel i spans i..i+1. Points count from
+the centre of the top-left pixel, half a pixel further: the point (x, y) lies at (x + 0.5, y + 0.5)
+among box edges. So it is for all boxes of this package: in examples, in `Poses`, in
+`affine.transform_boxes`, in files.
 """
 
 import numpy as np
@@ -93,7 +96,8 @@ def box_of_keypoints(
         threshold: keypoints with a third column of at most this do not count.
 
     Returns:
-        (N, 4) xyxy; zeros for a person without any keypoint that counts.
+        (N, 4) float32 xyxy, edges as the module says: half a pixel right of and below the
+        keypoints' own coordinates. Zeros for a person without any keypoint that counts.
 
     Reference: Xiao et al. 2018, section 4.2 (boxes from keypoints, extended by 15 %).
     """
@@ -103,5 +107,5 @@ def box_of_keypoints(
     counts = keypoints[..., 2:] > threshold
     low = np.where(counts, keypoints[..., :2], np.inf).min(axis=1, initial=np.inf)
     high = np.where(counts, keypoints[..., :2], -np.inf).max(axis=1, initial=-np.inf)
-    boxes = np.where(counts.any(axis=1), np.concatenate([low, high], axis=-1), 0)
+    boxes = np.where(counts.any(axis=1), np.concatenate([low, high], axis=-1) + 0.5, 0)
     return enlarge(boxes, 1 + margin).astype(np.float32)

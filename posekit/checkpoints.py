@@ -91,6 +91,12 @@ def read_newest_checkpoint(folder: Path | str) -> tuple[dict[str, np.ndarray], d
     return None
 
 
+def has_checkpoint(folder: Path | str) -> bool:
+    """Tells whether there is a checkpoint, damaged or not."""
+    folder = Path(folder)
+    return folder.is_dir() and bool(_newest_first(folder))
+
+
 def variable_arrays(**groups: "Sequence[keras.Variable]") -> dict[str, np.ndarray]:
     """Copies variables: "GROUP INDEX" -> array. bfloat16 is kept as its bits, uint16."""
     return {
@@ -143,7 +149,7 @@ def arrays_to_bytes(arrays: dict[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def arrays_from_bytes(content: bytes) -> dict[str, np.ndarray]:
+def arrays_from_bytes(content: bytes | bytearray) -> dict[str, np.ndarray]:
     """Unpacks `arrays_to_bytes`; never unpickles."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -7,11 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-RGB = (0, 1, 2)
-BGR = (2, 1, 0)
-# torchvision's ImageNet statistics, in pixel values.
-IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+from posekit.colours import IMAGENET_MEAN, IMAGENET_STD, RGB, check_colours
 
 
 @keras.saving.register_keras_serializable(package="posekit")
@@ -50,7 +46,7 @@ class ColourNormalization(keras.layers.Layer):
         self, order: Sequence[int], mean: Sequence[float], std: Sequence[float]
     ) -> None:
         """Sets order, mean and std, as the class docstring describes them."""
-        _check(order, mean, std)
+        check_colours(order, mean, std)
         self.order.assign(np.asarray(order, np.int32))
         self.mean.assign(np.asarray(mean, np.float32))
         self.std.assign(np.asarray(std, np.float32))
@@ -75,20 +71,4 @@ class ColourNormalization(keras.layers.Layer):
     def _vector(self, name: str, dtype: str):
         return self.add_weight(
             shape=(3,), initializer="ones", dtype=dtype, trainable=False, autocast=False, name=name
-        )
-
-
-def _check(order: Sequence[int], mean: Sequence[float], std: Sequence[float]) -> None:
-    if sorted(order) != [0, 1, 2]:
-        raise ValueError(
-            f"expected order to hold 0, 1 and 2 once each, received {tuple(order)}; "
-            "RGB is (0, 1, 2), BGR is (2, 1, 0)"
-        )
-    numbers = np.asarray([*mean, *std], np.float64)
-    right = len(mean) == len(std) == 3 and np.isfinite(numbers).all() and numbers[3:].min() > 0
-    if not right:
-        raise ValueError(
-            "expected three finite pixel values each for mean and std, std above 0, "
-            f"received mean {tuple(mean)} and std {tuple(std)}; "
-            "statistics of images in 0 to 1 must be multiplied by 255"
         )

@@ -21,7 +21,8 @@ class Poses:
     Args:
         keypoints: (N, K, 3) float32 x, y in pixels of the original image, score.
         scores: (N,) float32, one per person.
-        boxes: (N, 4) float32 xyxy in pixels of the original image.
+        boxes: (N, 4) float32 xyxy in pixels of the original image, edges as in `posekit.boxes`: a
+            keypoint at (x, y) lies at (x + 0.5, y + 0.5) among them.
         skeleton: what the K keypoints are.
         track_ids: (N,) int64 from 0, none twice; None where nobody tracked.
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from posekit import draw, training
 from posekit.datasets.coco import CocoDataset, load_coco
 from posekit.datasets.synthetic_folder import synthetic_folder
-from posekit.distribution import make_strategy
+from posekit.loop.distribution import make_strategy
 from posekit.recipes import TrainingRecipe
 
 

@@ -1,4 +1,9 @@
-"""JSON as the standard has it: no NaN, no infinity, no key twice; files replaced whole or not."""
+"""JSON by one set of strict rules; files are replaced whole or not.
+
+Python's own reader takes what no other program does (NaN, infinity, 1e999, which becomes infinity)
+and lets the later of two equal keys win; here these are errors. Files are UTF-8, with or without a
+byte order mark, and of at most `MAX_BYTES`.
+"""
 
 import json
 import math
@@ -7,6 +12,9 @@ from typing import Any
 
 from posekit.atomic_files import write_file
 
+MAX_BYTES = 1 << 30
+"""Largest accepted file; COCO's largest annotation file has 449 million bytes."""
+
 
 class _RepeatedKey(dict):
     """An object whose file gave a key twice; only lives until the error names its place."""
@@ -14,32 +22,66 @@ class _RepeatedKey(dict):
     key = ""
 
 
-def read_json(path: str | Path, max_bytes: int = 1 << 30) -> Any:
+class NotStrictError(ValueError):
+    """A value that Python reads, but the rules of this module do not allow."""
+
+
+class StrictDecoder(json.JSONDecoder):
+    """Parses JSON text; `raw_decode` and `decode` also raise NotStrictError, with the place.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self) -> None:
+        # What is wrong stays in the value until all is read, so good files are read fast.
+        self._suspicious: list[str] = []
+        super().__init__(**_hooks(self._suspicious))
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        """Returns the value that starts at `idx`, and where it ends."""
+        self._suspicious.clear()
+        value, end = super().raw_decode(s, idx)
+        if self._suspicious:
+            raise NotStrictError(_fault(value))
+        return value, end
+
+
+def read_text(path: Path) -> str:
+    """Reads a whole file as UTF-8; errors leave its name to the caller.
+
+    Raises:
+        ValueError: it is larger than `MAX_BYTES` (and is then not read), or of another encoding.
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise NotStrictError(f"expected at most {MAX_BYTES} bytes, received {size}")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotStrictError(f"expected UTF-8, {error.reason} at byte {error.start}") from None
+
+
+def read_json(path: str | Path) -> Any:
     """Reads a JSON file, refusing what Python would take silently.
 
     Args:
         path: of a UTF-8 file, with or without a byte order mark.
-        max_bytes: larger files are refused before they are read.
 
     Returns:
         The value; every number in it is finite.
 
     Raises:
         ValueError: naming the file, the place in it and the reason: cut or nested too deeply, NaN,
-            Infinity or a number too large for a float, a key twice in one object.
+            Infinity or a number too large for a float, a key twice in one object, over `MAX_BYTES`.
         OSError: when the file cannot be read.
     """
-    path = Path(path)
-    if path.stat().st_size > max_bytes:
-        raise ValueError(f"{path}: expected at most {max_bytes} bytes, found {path.stat().st_size}")
-    suspicious: list[str] = []
     try:
-        value = json.loads(path.read_bytes(), **_hooks(suspicious))
+        return StrictDecoder().decode(read_text(Path(path)))
+    except NotStrictError as error:
+        raise ValueError(f"{path}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected JSON, received: {error}") from error
-    if suspicious:
-        raise ValueError(f"{path}: {_fault(value)}")
-    return value
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -63,7 +105,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def _hooks(suspicious: list[str]) -> dict[str, Any]:
-    """Keeps what is wrong in the value and notes that there is some, so good files stay fast."""
+    """Keeps what is wrong in the value and notes that there is some."""
 
     def number(text: str) -> float:
         value = float(text)

@@ -1,37 +1,31 @@
 """The one training loop: any number of devices and machines, resumable at every step."""
 
 import contextlib
-import json
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from posekit.atomic_files import write_file
-from posekit.batches import InputWatchdog, training_batches
-from posekit.callback_state import callback_settings
-from posekit.distribution import is_chief, on_chief, worker_position
-from posekit.epoch_end import close_epoch
-from posekit.interruption import StopSignals
-from posekit.logs import RunLog
-from posekit.loop_state import Loop
-from posekit.resuming import resume, save_progress
-from posekit.runs import opened_run, plain_settings
-from posekit.train_step import make_train_step, prepare_optimizer
+from posekit.commands import UsageError
+from posekit.loop.batches import InputWatchdog, training_batches
+from posekit.loop.callback_state import callback_settings
+from posekit.loop.distribution import is_chief, on_chief, worker_position
+from posekit.loop.epoch_end import close_epoch
+from posekit.loop.interruption import StopSignals
+from posekit.loop.logs import RunLog
+from posekit.loop.loop_state import Loop
+from posekit.loop.resuming import resume
+from posekit.loop.runs import opened_run, plain_settings
+from posekit.loop.train_epoch import train_epoch
+from posekit.loop.train_step import make_train_step, prepare_optimizer
 
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError)
 
 
 class WorkerLost(RuntimeError):
     """Another worker process died; this one cannot go on without it."""
-
-
-class TrainingDiverged(ArithmeticError):
-    """A loss or a gradient is not finite; the weights are those before that batch."""
 
     exit_code = 1
 
@@ -65,6 +59,11 @@ def fit(
     input_timeout: float | None = 600.0,
 ) -> dict[str, list[float]]:
     """Trains a model, or continues where the run folder's newest checkpoint stands.
+
+    With several workers, all start from the chief's variables, whatever the others' were; all get
+    the same history, and none waits for another afterwards. The chief may then work on alone, as in
+    an evaluation, while the others end: measured for two minutes, with networks loaded and run.
+    Only what has to run on all workers, such as model.predict, would wait for those gone.
 
     Args:
         model: made inside `strategy.scope()`; called with a batch's images.
@@ -105,14 +104,15 @@ def fit(
         Column of log.csv -> one number per epoch, from the first epoch on.
 
     Raises:
-        ValueError: arguments that do not fit together; RunError, CheckpointError among them.
+        ValueError: arguments that do not fit together; UsageError, RunError and CheckpointError
+            among them.
         TrainingDiverged: a loss or gradient is not finite; nothing of that batch is kept.
         WorkerLost: another worker died.
         SystemExit: 143 or 130 after SIGTERM or SIGINT, once a checkpoint is written.
     """
     strategy = strategy or tf.distribute.get_strategy()
     steps = steps_per_epoch or max(1, num_examples // batch_size)
-    _check_arguments(batch_size, epochs, mode, strategy.num_replicas_in_sync)
+    _check_arguments(num_examples, batch_size, epochs, mode, strategy.num_replicas_in_sync)
     order = dict(num_examples=num_examples, batch_size=batch_size, seed=seed, steps_per_epoch=steps)
     rules = dict(epochs=epochs, clip_norm=clip_norm, ema=ema, monitor=monitor, mode=mode)
     settings = plain_settings({"recipe": recipe or {}, "fit": {**order, **rules}})
@@ -148,14 +148,21 @@ def fit(
     return _history(loop.progress.rows)
 
 
-def _check_arguments(batch_size: int, epochs: int, mode: str, replicas: int) -> None:
+def _check_arguments(
+    num_examples: int, batch_size: int, epochs: int, mode: str, replicas: int
+) -> None:
+    if num_examples < 1:
+        raise UsageError(
+            f"expected at least 1 training example, received {num_examples}; check the folder and "
+            "the split of the data"
+        )
     if batch_size < 1 or batch_size % replicas:
-        raise ValueError(
+        raise UsageError(
             f"expected a global batch_size that {replicas} replicas can share equally, received "
             f"{batch_size}; use a multiple of {replicas}"
         )
     if epochs < 1 or mode not in ("min", "max"):
-        raise ValueError(f"expected epochs >= 1 and mode min or max, received {epochs}, {mode!r}")
+        raise UsageError(f"expected epochs >= 1 and mode min or max, received {epochs}, {mode!r}")
 
 
 def _run(loop: Loop, load: Callable, order: dict) -> None:
@@ -172,64 +179,9 @@ def _run(loop: Loop, load: Callable, order: dict) -> None:
         **order,
     )
     while progress.epoch < loop.epochs and not progress.stopped:
-        _train_epoch(loop, batches)
+        train_epoch(loop, batches)
         close_epoch(loop)
     loop.callbacks.on_train_end()
-
-
-def _train_epoch(loop: Loop, batches: Iterator) -> None:
-    progress = loop.progress
-    done = progress.step - progress.epoch * loop.steps
-    if done == 0:
-        loop.callbacks.on_epoch_begin(progress.epoch)
-    loop.log.start_epoch(progress.epoch + 1, loop.steps, done)
-    for number in range(done, loop.steps):
-        started = time.monotonic()
-        loop.callbacks.on_train_batch_begin(number)
-        with loop.watchdog.waiting():
-            batch = next(batches)
-        terms, stop = _train_batch(loop, batch)
-        progress.seconds += time.monotonic() - started
-        loop.callbacks.on_train_batch_end(number, terms)
-        loop.log.advance(terms["loss"])
-        due = loop.checkpoint_every and progress.step % loop.checkpoint_every == 0
-        if stop or (due and number + 1 < loop.steps):
-            save_progress(loop)
-        if stop:
-            raise SystemExit(loop.signals.exit_code)
-    loop.log.end_epoch()
-
-
-def _train_batch(loop: Loop, batch) -> tuple[dict[str, float], bool]:
-    stop = tf.constant(float(bool(loop.signals.received)))
-    terms, gradients, stop = loop.train_step(batch, stop)
-    terms = {name: float(value) for name, value in terms.items()}
-    terms = {"loss": sum(terms.values())} | terms
-    _check_finite(loop, batch, terms, float(gradients))
-    progress = loop.progress
-    progress.step += 1
-    for name, value in terms.items():
-        progress.sums[name] = progress.sums.get(name, 0.0) + value
-    return terms, float(stop) > 0
-
-
-def _check_finite(loop: Loop, batch, terms: dict[str, float], gradients: float) -> None:
-    scale = getattr(loop.optimizer, "dynamic_scale", None)
-    retried = scale is not None and scale.numpy() >= 1.0  # float16: a smaller scale may do
-    if math.isfinite(terms["loss"]) and (math.isfinite(gradients) or retried):
-        return
-    ids = batch[1].get("image_id")
-    ids = [] if ids is None else np.ravel(loop.strategy.gather(ids, axis=0).numpy()).tolist()
-    where = dict(epoch=loop.progress.epoch + 1, step=loop.progress.step + 1)
-    shown = {name: f"{value:.6g}" for name, value in terms.items()}
-    report = {**where, "terms": shown, "gradients": f"{gradients:g}", "image_ids": ids}
-    path = loop.run_dir / "diverged.json"
-    on_chief(loop.strategy, lambda: write_file(path, json.dumps(report, indent=1) + "\n"))
-    raise TrainingDiverged(
-        f"expected finite losses and gradients, received {shown} at step {where['step']} (epoch "
-        f"{where['epoch']}); images {ids}. Look at these images (diverged.json has the list), "
-        "lower the learning rate or set clip_norm; the last checkpoint is untouched"
-    )
 
 
 @contextlib.contextmanager

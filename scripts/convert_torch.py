@@ -1,10 +1,10 @@
-"""Turns a torch file of tensors into an .npz, so that loading it later needs no torch.
+"""Turns a torch file of tensors into an .npz that also says what colours the weights expect.
 
     python scripts/convert_torch.py mobilenet_v2.pth mobilenet_v2.npz
+    python scripts/convert_torch.py net.pth net.npz --order bgr --mean 104 117 123 --std 1 1 1
 
-Reads with weights_only=True and keeps all names; `posekit.weights.torchvision.load_torchvision`
-reads the result. Runs in an environment without TensorFlow and Keras:
-    pip install torch==2.13.0 numpy && pip install --no-deps .
+Keeps all names; `posekit.weights.torchvision.load_torchvision` reads the result, and also the torch
+file itself. Needs no torch, TensorFlow or Keras, and runs nothing that the file may hold.
 """
 
 import argparse
@@ -14,22 +14,40 @@ from pathlib import Path
 
 def main() -> int:
     """Runs the command line; returns the exit code."""
+    arguments = parse()
+    from posekit.colours import BGR, IMAGENET_MEAN, IMAGENET_STD, RGB
+    from posekit.weights.state_dicts import read_state, save_npz
+
+    order = BGR if arguments.order == "bgr" else RGB
+    mean, std = arguments.mean or IMAGENET_MEAN, arguments.std or IMAGENET_STD
+    try:
+        state = read_state(arguments.torch_file)
+        save_npz(arguments.npz_file, state, order, mean, std)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{len(state)} tensors read, {arguments.npz_file} written")
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    """Reads the command line; ends the program where it is wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("torch_file", type=Path, help="state dict, plainly or under 'state_dict'")
     parser.add_argument("npz_file", type=Path, help="file to write")
+    parser.add_argument(
+        "--order", choices=("rgb", "bgr"), default="rgb", help="colours expected (default: rgb)"
+    )
+    for name in ("mean", "std"):
+        parser.add_argument(
+            f"--{name}", type=float, nargs=3, help="pixel values in that order (default: ImageNet)"
+        )
     arguments = parser.parse_args()
-    from posekit.weights.state_dicts import read_state, save_npz
-
-    try:
-        state = read_state(arguments.torch_file)
-        save_npz(arguments.npz_file, state)
-    except (ValueError, ImportError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{len(state)} tensors read, {arguments.npz_file} written")
-    return 0
+    if arguments.order == "bgr" and not (arguments.mean and arguments.std):
+        parser.error("--order bgr: expected --mean and --std too, in the order blue, green, red")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -154,11 +154,13 @@ def load_coco(
 ) -> CocoDataset:
     """Indexes one split of a folder in COCO layout; reads no picture.
 
-    Only annotations of the category "person" count. Boxes are clipped to their image; a person
-    whose box is empty, negative, not finite or outside the image, or whose area is not positive,
-    is dropped. Polygons of fewer than three points are left out. `CocoDataset.report` counts
-    `images`, `people` kept and annotations of `other_categories`, and lists the annotation ids of
-    `bad_boxes`, `bad_areas`, `clipped_boxes` and `short_polygons`.
+    Only annotations of one category count: that named "person"; in a file without such, the only
+    one with `keypoints` (a file of hands, say). Its `keypoints` are the file's skeleton, COCO's 17
+    where it lists none. Boxes are clipped to their image; a person whose box is empty, negative,
+    not finite or outside the image, or whose area is not positive, is dropped. Polygons of fewer
+    than three points are left out. `CocoDataset.report` counts `images`, `people` kept and
+    annotations of `other_categories`, and lists the annotation ids of `bad_boxes`, `bad_areas`,
+    `clipped_boxes` and `short_polygons`.
 
     Args:
         root: folder with `annotations/person_keypoints_{split}.json` and `{split}/`.
@@ -172,7 +174,7 @@ def load_coco(
 
     Raises:
         DatasetError: naming the missing path and the expected tree, or the file, the image or
-            annotation id and what was expected.
+            annotation id or the categories, and what was expected.
     """
     root = Path(root)
     annotation_file = root / "annotations" / f"person_keypoints_{split}.json"

@@ -180,8 +180,11 @@ def _segmentation(value: object) -> tuple[list[array], tuple[int, int], array]:
 
 def _runs(value: dict[str, object]) -> tuple[tuple[int, int], array]:
     size, counts = value.get("size"), value.get("counts")
-    if not (isinstance(size, list) and len(size) == 2 and all(type(s) is int for s in size)):
-        raise ValueError(f"segmentation: expected size [height, width], received {size!r:.80}")
+    whole = isinstance(size, list) and len(size) == 2 and all(type(s) is int for s in size)
+    if not whole or min(size) < 1:
+        raise ValueError(
+            f"segmentation: expected size [height, width], both above 0, received {size!r:.80}"
+        )
     try:
         if isinstance(counts, str):
             lengths = decode_runs(counts)

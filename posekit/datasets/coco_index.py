@@ -78,12 +78,16 @@ def _read_index(path: Path, skeleton: Skeleton | None) -> CocoIndex:
 
 
 def _person_category(categories: object) -> dict[str, object]:
+    """The category called person, else the only one with keypoints."""
     listed = categories if isinstance(categories, list) else []
-    found = [c for c in listed if isinstance(c, dict) and c.get("name") == "person"]
+    listed = [c for c in listed if isinstance(c, dict)]
+    found = [c for c in listed if c.get("name") == "person"]
+    found = found or [c for c in listed if c.get("keypoints")]
     if len(found) != 1 or type(found[0].get("id")) is not int:
+        names = [str(c.get("name")) + " (has keypoints)" * bool(c.get("keypoints")) for c in listed]
         raise ValueError(
-            "categories: expected one named 'person' with a whole number as id, "
-            f"received {categories!r:.200}"
+            "categories: expected one named 'person', or else one with keypoints, with a whole "
+            f"number as id, received {names!r:.400}"
         )
     return found[0]
 
@@ -162,7 +166,7 @@ def _places(wanted: np.ndarray, image_ids: np.ndarray, ids: np.ndarray) -> np.nd
 
 
 def _check_mask_sizes(masks: np.ndarray, sizes: np.ndarray, ids: np.ndarray) -> None:
-    wrong = (masks > 0).any(axis=1) & (masks != sizes).any(axis=1)
+    wrong = (masks != 0).any(axis=1) & (masks != sizes).any(axis=1)
     if wrong.any():
         row = wrong.argmax()
         raise ValueError(

@@ -2,18 +2,15 @@
 
 A file of all COCO train2017 has 240 MB; as Python objects it takes six times that. So the large
 lists are handed out one item at a time, and an error names the item and its place in the file.
-Python's own reader also accepts what no other program does (NaN, infinity) and lets the later of
-two equal keys win; here both are errors.
+What is allowed in an item, and the largest file, are those of `posekit.strict_json`.
 """
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-MAX_BYTES = 1 << 29
-"""Largest accepted file; COCO's largest annotation file has 449 million bytes."""
+from posekit.strict_json import StrictDecoder, read_text
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -68,18 +65,10 @@ class _Reader:
     """A position in the text of one JSON file."""
 
     def __init__(self, path: Path):
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ValueError(f"expected at most {MAX_BYTES} bytes, received {size}")
-        try:
-            self.text = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"expected UTF-8, {error.reason} at byte {error.start}") from None
+        self.text = read_text(path)
         self.position = 0
         self.start = 0
-        self.decoder = json.JSONDecoder(
-            object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
-        )
+        self.decoder = StrictDecoder()
 
     def peek(self) -> str:
         """Skips white space and returns the next character, "" at the end."""
@@ -113,15 +102,3 @@ class _Reader:
         line = self.text.count("\n", 0, position) + 1
         column = position - self.text.rfind("\n", 0, position)
         raise ValueError(f"{message} (line {line}, column {column})") from None
-
-
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"expected each key once, received {twice!r} twice")
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"expected a number, received {name}")

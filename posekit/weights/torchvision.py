@@ -7,8 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from posekit.normalization import IMAGENET_MEAN, IMAGENET_STD, RGB, ColourNormalization
-from posekit.weights.state_dicts import read_state
+from posekit.colours import IMAGENET_MEAN, IMAGENET_STD, RGB
+from posekit.normalization import ColourNormalization
+from posekit.weights.state_dicts import COLOURS, PREFIX, read_state
 
 # Classifiers of both families; batch counters; and the 1280 channels that only a classifier reads,
 # ignored where the model was built without them.
@@ -26,9 +27,9 @@ Source = str | Path | Mapping[str, np.ndarray]
 def load_torchvision(
     model: keras.Model,
     source: Source,
-    order: Sequence[int] = RGB,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
+    order: Sequence[int] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
 ) -> None:
     """Loads weights of torchvision's layout and sets the colours that they were trained on.
 
@@ -39,18 +40,21 @@ def load_torchvision(
 
     Args:
         model: from `posekit.resnet` or `posekit.mobilenet`.
-        source: path of a torch file (read with weights_only=True, needs torch), path of an .npz
-            as `posekit.weights.state_dicts.save_npz` writes it, or a dict from name to array.
-        order: colour order of the checkpoint, three indices into R, G, B.
-        mean: three pixel values 0 to 255, in that order.
+        source: path of a torch file, path of an .npz as `posekit.weights.state_dicts.save_npz`
+            writes it, or a dict from name to array. Torch itself is not needed.
+        order: colour order of the checkpoint, three indices into R, G, B; None: what the source
+            says ("colours/order", from `save_npz`), else RGB.
+        mean: three pixel values 0 to 255, in that order; None: as order, else ImageNet's.
         std: as mean.
 
     Raises:
         ValueError: names the first tensor that is missing, of another shape, not finite, or
-            unexpected; or says why the file could not be read.
-        ImportError: for a torch file where torch is not installed.
+            unexpected; or the colours in which argument and source differ; or says why the file
+            could not be read.
     """
-    state = read_state(source) if isinstance(source, str | Path) else source
+    state = dict(read_state(source) if isinstance(source, str | Path) else source)
+    known = {name: state.pop(PREFIX + name) for name in COLOURS if PREFIX + name in state}
+    wanted = _agreed_colours({"order": order, "mean": mean, "std": std}, known)
     state = rename(state)
     colours = [layer for layer in model.layers if isinstance(layer, ColourNormalization)]
     if len(colours) != 1:
@@ -63,9 +67,27 @@ def load_torchvision(
         pairs.append((variable, _fitting(state, name, tuple(variable.shape), axes)))
         used.add(name)
     _refuse_unexpected(state, used, model.name)
-    colours[0].set_colours(order, mean, std)  # refuses nonsense before anything is set
+    colours[0].set_colours(**wanted)  # refuses nonsense before anything is set
     for variable, array in pairs:
         variable.assign(array)
+
+
+def _agreed_colours(given: dict, known: dict) -> dict[str, Sequence]:
+    """Joins what the caller and the source say; torchvision's colours where neither does."""
+    default = {"order": RGB, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    given = {name: value for name, value in given.items() if value is not None}
+    if known and known.keys() != default.keys():
+        raise ValueError(f"expected colours/order, mean and std together, received {list(known)}")
+    for name in given.keys() & known.keys():
+        stored = np.asarray(known[name])
+        if np.shape(given[name]) != stored.shape or not np.allclose(given[name], stored):
+            raise ValueError(
+                f"{name}: expected {stored.tolist()} as the weights file states, received "
+                f"{list(given[name])}; leave the argument out"
+            )
+    if any(np.shape(value) != (3,) for value in known.values()):
+        raise ValueError("expected three numbers each in colours/order, mean and std")
+    return default | {name: np.asarray(value).tolist() for name, value in known.items()} | given
 
 
 def expected_tensors(model: keras.Model) -> list[tuple[str, keras.Variable, tuple[int, ...]]]:

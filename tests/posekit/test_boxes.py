@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from posekit import affine
 from posekit import boxes as bx
 
 numbers = st.floats(-1000, 1000, width=32)
@@ -63,14 +64,23 @@ def test_enlarge_keeps_the_centre():
 
 
 def test_box_of_keypoints_by_hand():
-    # x from 10 to 30, y from 20 to 60; the third keypoint is not labelled. 15 %: 1.5 and 3 a side.
+    # x from 10 to 30, y from 20 to 60; the third keypoint is not labelled. 15 %: 1.5 and 3 a side;
+    # edges count from the outer corner of the top-left pixel, so half a pixel more.
     person = [[10, 60, 2], [30, 20, 1], [999, 999, 0]]
     nobody = [[5, 5, 0]] * 3
     found = bx.box_of_keypoints(np.array([person, nobody], np.float32))
-    np.testing.assert_allclose(found, [[8.5, 17, 31.5, 63], [0, 0, 0, 0]])
+    np.testing.assert_allclose(found, [[9, 17.5, 32, 63.5], [0, 0, 0, 0]])
     tight = bx.box_of_keypoints(np.array([person]), margin=0, threshold=1)
-    np.testing.assert_allclose(tight, [[10, 60, 10, 60]])
+    np.testing.assert_allclose(tight, [[10.5, 60.5, 10.5, 60.5]])
     assert bx.box_of_keypoints(np.zeros((0, 17, 3))).shape == (0, 4)
+
+
+@pytest.mark.parametrize("transform", [affine.mirror(64), affine.rotation(90, (9, 5))])
+def test_the_box_of_mirrored_keypoints_is_the_mirrored_box(transform):
+    keypoints = np.random.default_rng(0).uniform(1, 60, (5, 17, 3)).astype(np.float32)
+    boxes = bx.box_of_keypoints(keypoints)
+    mirrored = bx.box_of_keypoints(affine.transform_points(keypoints, transform))
+    np.testing.assert_allclose(affine.transform_boxes(boxes, transform), mirrored, atol=1e-4)
 
 
 @pytest.mark.parametrize("boxes", [[1, 2, 3], [[1, 2, 3, 4, 5]], [], 3])

@@ -101,7 +101,10 @@ def test_results_there_and_back_keep_every_bit(tmp_path_factory, keypoints):
 
 def test_boxes_read_back_are_those_of_the_keypoints():
     entries = [ENTRY, {**ENTRY, "keypoints": [5, 6, 1, 99, 99, 0]}]
-    assert from_coco_results(entries, PAIR)[7].boxes.tolist() == [[1, 2, 3, 4], [5, 6, 5, 6]]
+    assert from_coco_results(entries, PAIR)[7].boxes.tolist() == [
+        [1.5, 2.5, 3.5, 4.5],
+        [5.5, 6.5, 5.5, 6.5],
+    ]
 
 
 def test_pycocotools_takes_the_entries_for_keypoints(tmp_path):
@@ -129,7 +132,7 @@ def test_pycocotools_takes_the_entries_for_keypoints(tmp_path):
         ("[ENTRY", "expected JSON, received: .*line 1 column"),
         ("[" * 100_000, "expected JSON"),
         ("", "expected JSON"),
-        ("\xff", "expected JSON"),
+        ("\xff", "expected UTF-8"),
         ('[{"image_id": ' + "9" * 5000 + "}]", "expected JSON"),
     ],
 )

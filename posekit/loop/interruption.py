@@ -6,8 +6,12 @@ import threading
 from collections.abc import Iterator
 
 
-class StopRequested(Exception):  # noqa: N818
-    """Raised inside `StopSignals.interruptible` when a signal arrives."""
+class StopRequested(BaseException):  # noqa: N818
+    """Raised inside `StopSignals.interruptible` when a signal arrives.
+
+    No Exception, as KeyboardInterrupt is none: code that takes any Exception of a decoder for a
+    damaged file must not take a signal for one.
+    """
 
 
 class StopSignals:

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import subprocess
 import sys
@@ -6,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from posekit.runs import RunError, hidden_path, opened_run, plain_settings, recipe_differences
+from posekit.checkpoints import write_checkpoint
+from posekit.loop.runs import RunError, hidden_path, opened_run, plain_settings, recipe_differences
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +30,9 @@ def test_recipe_file_has_the_resolved_recipe_and_no_machine_paths(tmp_path, monk
     with opened_run(tmp_path / "run", settings()):
         pass
     content = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    hashed = hashlib.sha256(b"/home/someone/data/coco").hexdigest()[:16]
     assert content["settings"]["recipe"] == {
-        "data": ".../coco",
+        "data": f".../coco (sha256 of the path {hashed})",
         "epochs": 3,
         "size": [480, 480],
         "rate": 0.001,
@@ -55,7 +58,7 @@ def test_hidden_path(text, shown):
 
 def test_second_run_in_one_folder_is_refused_while_the_first_lives(tmp_path):
     script = (
-        "import sys; from posekit.runs import *\n"
+        "import sys; from posekit.loop.runs import *\n"
         "try:\n    with opened_run(sys.argv[1], {}): print('opened')\n"
         "except RunError as error: print(error)"
     )
@@ -69,11 +72,43 @@ def test_second_run_in_one_folder_is_refused_while_the_first_lives(tmp_path):
     assert other_process() == "opened\n"
 
 
+def test_a_folder_is_the_same_however_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a" / "coco").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a")
+    ways = [Path("a/coco"), tmp_path / "a/coco", str(tmp_path / "a/coco"), "~/a/coco"]
+    ways += [Path("a/../link/coco")]
+    assert len({settings(data=way)["recipe"]["data"] for way in ways}) == 1
+    assert settings(data=tmp_path / "b/coco") != settings(data=tmp_path / "a/coco")
+
+
+def test_another_folder_of_the_same_name_is_refused_unless_it_may_change(tmp_path, capsys):
+    with opened_run(tmp_path, settings(data=Path("/mnt/a/coco"))):
+        write_checkpoint(tmp_path / "checkpoints", {}, {}, 1)
+    other = settings(data=Path("/mnt/b/coco"))
+    with pytest.raises(RunError, match="recipe.data: .*/coco .* -> .*/coco "):
+        with opened_run(tmp_path, other):
+            pass
+    with opened_run(tmp_path, other, may_change=("data",)):
+        assert "recipe.data" in capsys.readouterr().err
+
+
+def test_a_run_without_checkpoint_binds_nobody(tmp_path):
+    with pytest.raises(MemoryError), opened_run(tmp_path, settings(rate=0.1)):
+        raise MemoryError
+    with opened_run(tmp_path, settings(rate=0.2)):
+        write_checkpoint(tmp_path / "checkpoints", {}, {}, 1)
+    with pytest.raises(RunError, match="rate: 0.2 -> 0.3"):
+        with opened_run(tmp_path, settings(rate=0.3)):
+            pass
+
+
 def test_changed_recipe_is_refused_with_the_difference(tmp_path, capsys):
     with opened_run(tmp_path, settings()):
-        pass
-    with opened_run(tmp_path, settings(epochs=5, data=Path("/mnt/coco"))):
-        assert "recipe.epochs: 3 -> 5" in capsys.readouterr().err  # data: only the place differs
+        write_checkpoint(tmp_path / "checkpoints", {}, {}, 1)
+    with opened_run(tmp_path, settings(epochs=5)):
+        assert "recipe.epochs: 3 -> 5" in capsys.readouterr().err
     before = (tmp_path / "recipe.json").read_bytes()
     with pytest.raises(RunError) as error, opened_run(tmp_path, settings(rate=0.1, epochs=6)):
         pass

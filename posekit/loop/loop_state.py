@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from posekit.batches import InputWatchdog
-from posekit.interruption import StopSignals
-from posekit.logs import RunLog
+from posekit.loop.batches import InputWatchdog
+from posekit.loop.interruption import StopSignals
+from posekit.loop.logs import RunLog
 
 
 @dataclasses.dataclass
@@ -24,6 +24,8 @@ class Progress:
     """Loss terms added up since the epoch began."""
     seconds: float = 0.0
     """Time spent in the steps of this epoch."""
+    lr: float = 0.0
+    """Learning rate that the last step of this epoch used."""
     best: float | None = None
     """Best value of the monitored number."""
     rows: list[dict] = dataclasses.field(default_factory=list)

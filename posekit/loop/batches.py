@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from posekit.distribution import worker_position
+from posekit.loop.distribution import worker_position
 
 ENDLESS = tf.data.INFINITE_CARDINALITY
 ROWS_AT_A_TIME = 1 << 17  # samples per call of `load`; more only where an epoch is longer
@@ -31,8 +31,6 @@ def sample_indices(first: int, count: int, num_examples: int, seed: int) -> np.n
     Returns:
         (count,) int64 in [0, num_examples).
     """
-    if num_examples < 1:
-        raise ValueError(f"expected at least 1 example, received num_examples={num_examples}")
     draws = np.arange(first, first + count)
     passes, places = np.divmod(draws, num_examples)
     orders = {p: np.random.default_rng((seed, p)).permutation(num_examples) for p in set(passes)}

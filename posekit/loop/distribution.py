@@ -7,11 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-CHUNK = 1 << 16  # bytes sent at a time; constant, so that the collective is traced once
+from posekit.commands import UsageError
+
+# Numbers of int64 sent at a time, 64 KiB or 4 MiB: few shapes, since each is traced once.
+SMALL, LARGE = 1 << 13, 1 << 19
 
 
 class ChiefFailed(RuntimeError):
     """The first worker failed; its own output has the cause."""
+
+    exit_code = 1
 
 
 def make_strategy(devices: int | None = None) -> tf.distribute.Strategy:
@@ -29,10 +34,10 @@ def make_strategy(devices: int | None = None) -> tf.distribute.Strategy:
         workers, MirroredStrategy for several devices, TensorFlow's default for one.
 
     Raises:
-        ValueError: `devices` is not positive.
+        UsageError: `devices` is not positive.
     """
     if devices is not None and devices < 1:
-        raise ValueError(f"expected devices to be at least 1, received {devices}")
+        raise UsageError(f"expected devices to be at least 1, received {devices}")
     cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     if sum(len(cluster.get(kind, ())) for kind in ("chief", "worker")) > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -62,18 +67,25 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return worker_position(strategy)[0] == 0
 
 
-def broadcast(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
-    """Gives every worker the chief's bytes; what the others pass is ignored."""
+def broadcast(strategy: tf.distribute.Strategy, content: bytes) -> bytes | bytearray:
+    """Gives every worker the chief's bytes; what the others pass is ignored.
+
+    The chief keeps its own bytes; each of the others needs room for one copy and one piece.
+    """
     index, workers = worker_position(strategy)
     if workers == 1:
         return content
-    content = content if index == 0 else b""
-    size = _sum_over_workers(strategy, np.array([len(content) // CHUNK, len(content) % CHUNK]))
-    size = int(size[0]) * CHUNK + int(size[1])
-    padded = np.zeros(-(-size // CHUNK) * CHUNK, np.uint8)
-    padded[: len(content)] = np.frombuffer(content, np.uint8)
-    chunks = [_sum_over_workers(strategy, chunk) for chunk in padded.reshape(-1, CHUNK)]
-    return np.concatenate([*chunks, []]).astype(np.uint8).tobytes()[:size]
+    own = np.frombuffer(content if index == 0 else b"", np.uint8)
+    size = int(_sum_over_workers(strategy, np.array([len(own)]))[0])
+    piece = 8 * (SMALL if size <= 8 * SMALL else LARGE)
+    received = bytearray(0 if index == 0 else size)
+    for start in range(0, size, piece):
+        sent = np.zeros(piece, np.uint8)
+        sent[: len(own[start : start + piece])] = own[start : start + piece]
+        total = _sum_over_workers(strategy, sent.view(np.int64)).view(np.uint8)
+        if index > 0:
+            received[start : start + piece] = total[: size - start].data
+    return content if index == 0 else received
 
 
 def on_chief(strategy: tf.distribute.Strategy, function: Callable[[], object]) -> object:
@@ -101,9 +113,11 @@ def on_chief(strategy: tf.distribute.Strategy, function: Callable[[], object]) -
 
 
 def _sum_over_workers(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:
-    """Adds small integers of all workers, as float32, the type every collective can reduce."""
-    values = tf.constant(values, tf.float32)
-    return _all_reduce(strategy, values).numpy()
+    """Adds int64 of all workers. Only one of them has other values than 0, so all bits survive.
+
+    int64 and not int32, because TensorFlow keeps int32 in host memory, beside a GPU's collectives.
+    """
+    return _all_reduce(strategy, tf.constant(values, tf.int64)).numpy()
 
 
 _COLLECTIVES: dict[int, Callable] = {}

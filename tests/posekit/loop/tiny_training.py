@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit.distribution import make_strategy
+from posekit.loop.distribution import make_strategy
 from posekit.training import fit
 
 EXAMPLES, BATCH, SIZE = 22, 4, (6, 6, 3)
@@ -75,14 +75,24 @@ class AtStep(keras.callbacks.Callback):
 
 
 def train(
-    run_dir, *, devices=None, epochs=3, learning_rate=0.01, plain=False, callbacks=(), **options
+    run_dir,
+    *,
+    devices=None,
+    epochs=3,
+    learning_rate=0.01,
+    plain=False,
+    offset=0.0,
+    callbacks=(),
+    **options,
 ):
-    """Returns (history, model, optimizer) of a run of 5 steps per epoch."""
+    """Returns (history, model, optimizer) of a run of 5 steps per epoch; offset: of the weights."""
     keras.utils.set_random_seed(1)
     strategy = make_strategy(devices)
     with strategy.scope():
         model = build_model(plain)
         optimizer = keras.optimizers.Adam(learning_rate)
+        for variable in model.weights if offset else ():
+            variable.assign(variable + offset)
     options = {"load": load, "losses": losses, "validate": validate} | options
     history = fit(
         model,

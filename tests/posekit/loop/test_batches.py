@@ -1,0 +1,19 @@
+import numpy as np
+
+from posekit.loop.batches import sample_indices, worker_draws
+
+
+def test_order_of_samples_is_a_function_of_their_number():
+    np.testing.assert_array_equal(sample_indices(0, 5, 5, seed=0), [2, 4, 3, 0, 1])
+    np.testing.assert_array_equal(sample_indices(3, 4, 5, seed=0), [0, 1, 1, 4])
+    assert sample_indices(3, 0, 5, seed=0).shape == (0,)
+    whole = sample_indices(0, 35, 7, seed=3)
+    np.testing.assert_array_equal(np.sort(whole.reshape(5, 7)), [range(7)] * 5)
+    np.testing.assert_array_equal(sample_indices(11, 20, 7, seed=3), whole[11:31])
+    assert (sample_indices(0, 35, 7, seed=4) != whole).any()
+
+
+def test_each_worker_has_its_rows_of_each_batch():
+    np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=0, workers=2), [4, 5, 8, 9])
+    np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=1, workers=2), [6, 7, 10, 11])
+    np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=0, workers=1), range(4, 12))
