@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from multiposenet.input_pipeline import Augmentation, KeypointSamples
+from multiposenet.input_pipeline import Augmentation, KeypointSamples, patch_transform
 from posekit.images import ImageError
 from posekit.skeletons import COCO
 
@@ -108,3 +108,12 @@ def test_tf_data_yields_the_same_samples_in_order():
 def test_a_size_the_network_cannot_take_is_refused():
     with pytest.raises(ValueError, match="multiples of 32"):
         samples(size=(100, 128))
+
+
+def test_a_patch_is_filled_by_the_shorter_side_and_lies_round_the_person():
+    plain = Augmentation(rotation=0.0, scale=(1.0, 1.0), flip=0.0)
+    example = OnePerson().example(0)
+    transform = patch_transform(np.random.default_rng(0), example, (128, 128), plain)
+    # 120 pixels fill 128; the middle of the box, (80, 60), comes to the middle but for the jitter.
+    np.testing.assert_allclose(transform[:, :2], np.eye(2) * 128 / 120, rtol=1e-5)
+    assert np.abs(transform @ [80, 60, 1] - 63.5).max() <= 0.05 * 128
