@@ -1,0 +1,97 @@
+"""The figures of a trained PRN, from files: beside those that need no learning."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from multiposenet.prn_evaluation import Figures, Method, assignment_ap, crowded_images, floors
+from multiposenet.prn_people import AnnotationError, Boxes, People, load_people, prior_maps
+
+_BOXES = {
+    "all": "ground truth, with crowds and people without keypoints",
+    "no-crowd": "ground truth, with people without keypoints, no crowds",
+    "labelled": "ground truth of people with keypoints",
+}
+
+
+def measure(
+    model_path: Path | None,
+    data: Path,
+    split: str = "val",
+    boxes: Boxes = "all",
+    prior_path: Path | None = None,
+) -> tuple[Figures, dict[str, object]]:
+    """Measures assignment AP of a saved network and of the floors.
+
+    Args:
+        model_path: .keras file of `prn`; None for the floors alone.
+        data: see `load_people`.
+        split: as there.
+        boxes: whose boxes take part.
+        prior_path: prior.npz, or people whose mean it is; None: prior.npz beside the model, and no
+            UCR where there is none.
+
+    Returns:
+        Figures of all and of the crowded images, and the protocol.
+
+    Raises:
+        AnnotationError: a file that cannot be used.
+    """
+    people = load_people(data, split).with_boxes(boxes)
+    beside = model_path.with_name("prior.npz") if model_path else None
+    prior_path = prior_path or (beside if beside and beside.is_file() else None)
+    methods = floors(None if prior_path is None else _prior(prior_path))
+    protocol = protocol_of(data.name, boxes, people)
+    if model_path is not None:
+        model = _load(model_path, people)
+        methods = {"prn": network_of(model)} | methods
+        protocol |= {"model": model_path.name, "parameters": model.count_params()}
+    figures = assignment_ap(methods, people, subsets={"crowded": crowded_images(people)})
+    return figures, protocol
+
+
+def network_of(model: keras.Model) -> Method:
+    """The network as a function of (N, h, w, K) inputs to maps."""
+    # Not model.predict: under several workers it waits for all of them.
+    import tensorflow as tf
+
+    spec = tf.TensorSpec(model.input_shape, tf.float32)
+    return tf.function(lambda x: model(x, training=False)["maps"], input_signature=[spec])
+
+
+def protocol_of(data: str, boxes: Boxes, people: People) -> dict[str, object]:
+    """Says what assignment AP is measured on."""
+    return {
+        "data": data,
+        "keypoints": "ground truth",
+        "boxes": _BOXES[boxes],
+        "skeleton": people.skeleton.name,
+        "images": len(people.image_ids),
+        "people": len(people),
+        "crowded": "3 or more people whose boxes overlap another at IoU 0.1",
+        "crowded_images": len(crowded_images(people)),
+    }
+
+
+def _load(path: Path, people: People) -> keras.Model:
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (ValueError, OSError) as error:
+        raise AnnotationError(f"{path}: expected a trained PRN, received: {error}") from error
+    num_keypoints = people.skeleton.num_keypoints
+    if model.input_shape[-1] != num_keypoints or "maps" not in model.output_names:
+        raise AnnotationError(
+            f"{path}: expected a PRN of {num_keypoints} keypoints, received a model of input "
+            f"{model.input_shape} and outputs {model.output_names}"
+        )
+    return model
+
+
+def _prior(path: Path) -> np.ndarray:
+    if zipfile.is_zipfile(path):
+        with np.load(path, allow_pickle=False) as arrays:
+            if "prior" in arrays:
+                return arrays["prior"]
+    return prior_maps(load_people(path))
