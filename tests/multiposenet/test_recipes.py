@@ -1,0 +1,30 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from multiposenet.recipes import KEYPOINT_RECIPES
+from multiposenet.train_keypoint import build_keypoint_model
+from posekit.skeletons import COCO
+
+# Trunk + pyramid + subnet, without the intermediate predictions.
+HEADS = 2_754_304 + 2_955_026
+TRAINABLE = {
+    "coco-r50": 23_508_032 + HEADS,
+    "coco-r101": 42_500_160 + HEADS,
+    "coco-r101-dil": 42_500_160 + HEADS,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KEYPOINT_RECIPES)
+def test_every_recipe_builds_its_network(name):
+    recipe = dataclasses.replace(KEYPOINT_RECIPES[name][1], backbone_weights="none")
+    model, inference_model, _ = build_keypoint_model(recipe, COCO)
+    outputs = model(np.zeros((1, 64, 64, 3), np.uint8))
+    levels = {"K2", "K3", "K4", "K5"} if recipe.intermediate else set()
+    assert set(outputs) == {"heatmaps", "mask"} | levels
+    assert {tuple(value.shape[1:3]) for value in outputs.values()} == {(16, 16)}
+    if name in TRAINABLE:
+        weights = inference_model.trainable_weights
+        assert sum(int(np.prod(weight.shape)) for weight in weights) == TRAINABLE[name]
