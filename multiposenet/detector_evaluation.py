@@ -2,7 +2,6 @@
 
 import functools
 import math
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ from multiposenet.detections import NMS_THRESHOLD, detect
 from multiposenet.detector_pipeline import DetectorSamples
 from posekit import affine, draw
 from posekit.boxes import xyxy_to_xywh
-from posekit.images import ImageError
+from posekit.datasets.read_ahead import example_batches
 from posekit.losses import detection_loss
 from posekit.metrics.coco import CocoMetric
 from posekit.metrics.coco_truth import CocoTruth, read_truth
@@ -56,7 +55,7 @@ def evaluate_boxes(
     count = min(num_images, len(samples.dataset))
     metric = CocoMetric(_truth(samples.dataset.annotation_file), "bbox")
     losses = []
-    for examples in _batches(samples, count, batch_size):
+    for examples in example_batches(samples, count, batch_size):
         outputs = predict_boxes(model, _stack(examples, "image"), nms_threshold)
         losses.append(_losses(samples, examples, outputs))
         for row, example in enumerate(examples):
@@ -111,7 +110,7 @@ def draw_boxes(
         (H, W, 3) uint8 RGB.
     """
     zoom = math.ceil(400 / samples.size[0])
-    examples = next(_batches(samples, len(samples.dataset), num_images), [])
+    examples = next(example_batches(samples, len(samples.dataset), num_images), [])
     if not examples:
         return np.full((*samples.size, 3), 255, np.uint8)
     outputs = predict_boxes(model, _stack(examples, "image"), nms_threshold)
@@ -159,21 +158,3 @@ def _losses(samples: DetectorSamples, examples: list[dict], outputs: dict) -> np
 
 def _stack(dicts: list[dict], name: str) -> np.ndarray:
     return np.stack([one[name] for one in dicts])
-
-
-def _batches(samples: DetectorSamples, count: int, batch_size: int):
-    """Yields lists of examples of the first `count` images; damaged ones are left out."""
-
-    def read(index):
-        try:
-            return samples.example(index)
-        except ImageError as error:
-            samples.rejected.add(error)
-            return None
-
-    with ThreadPoolExecutor(4) as pool:
-        for start in range(0, count, batch_size):
-            read_now = pool.map(read, range(start, min(start + batch_size, count)))
-            examples = [example for example in read_now if example is not None]
-            if examples:
-                yield examples

@@ -4,7 +4,6 @@ import functools
 import itertools
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,7 @@ from multiposenet.input_pipeline import KeypointSamples
 from multiposenet.keypoint_subnet import STRIDE
 from posekit import affine, draw, heatmaps
 from posekit.atomic_files import write_file
-from posekit.images import ImageError
+from posekit.datasets.read_ahead import example_batches
 from posekit.losses import heatmap_loss
 from posekit.metrics.peaks import PeakMetric
 
@@ -55,11 +54,9 @@ def evaluate_peaks(
         images, skipped: evaluated, and left out because the file is damaged.
     """
     metric = PeakMetric(samples.dataset.skeleton.sigmas)
-    losses, skipped = [], 0
-    for examples, num_bad in _batches(samples, min(num_images, len(samples.dataset)), batch_size):
-        skipped += num_bad
-        if not examples:
-            continue
+    count = min(num_images, len(samples.dataset))
+    losses = []
+    for examples in example_batches(samples, count, batch_size):
         outputs = predict_maps(model, np.stack([example["image"] for example in examples]))
         losses.append(_losses(samples, examples, outputs, mask_weight))
         for i, example in enumerate(examples):
@@ -68,9 +65,9 @@ def evaluate_peaks(
             metric.update_peaks(peaks, example["keypoints"], example["areas"], *masks)
             predicted = outputs["mask"][i, :, :, 0] > MASK_THRESHOLD
             metric.update_mask(predicted, example["person_mask"], ~example["unknown_mask"])
-    counts = {"images": sum(map(len, losses)), "skipped": skipped}
-    val_loss = float(np.concatenate(losses).mean()) if losses else 0.0
-    return {"val_loss": val_loss} | metric.result() | counts
+    losses = np.concatenate([np.zeros(0), *losses])
+    counts = {"images": len(losses), "skipped": count - len(losses)}
+    return {"val_loss": float(losses.sum() / max(len(losses), 1))} | metric.result() | counts
 
 
 def find_peaks(maps: np.ndarray) -> np.ndarray:
@@ -94,8 +91,10 @@ def draw_predictions(
     """
     skeleton = samples.dataset.skeleton
     zoom = math.ceil(400 / samples.size[0])
-    found = (examples for examples, _ in _batches(samples, len(samples.dataset), num_images))
-    examples = list(itertools.islice(itertools.chain.from_iterable(found), num_images))
+    found = itertools.chain.from_iterable(
+        example_batches(samples, len(samples.dataset), num_images)
+    )
+    examples = list(itertools.islice(found, num_images))
     if not examples:
         return np.full((*samples.size, 3), 255, np.uint8)
     outputs = predict_maps(model, np.stack([example["image"] for example in examples]))
@@ -147,25 +146,3 @@ def _losses(samples, examples, outputs, mask_weight) -> np.ndarray:
 
 def _stack(dicts) -> dict[str, np.ndarray]:
     return {name: np.stack([one[name] for one in dicts]) for name in dicts[0]}
-
-
-def _batches(samples: KeypointSamples, count: int, batch_size: int):
-    """Yields (examples, number of damaged images); reads one batch ahead."""
-
-    def read(index):
-        try:
-            return samples.example(index)
-        except ImageError as error:
-            samples.rejected.add(error)
-            return None
-
-    def chunk(start):
-        return [pool.submit(read, i) for i in range(start, min(start + batch_size, count))]
-
-    with ThreadPoolExecutor(4) as pool:
-        ahead = chunk(0)
-        for start in range(batch_size, count + batch_size, batch_size):
-            futures, ahead = ahead, chunk(start)
-            examples = [future.result() for future in futures]
-            found = [example for example in examples if example is not None]
-            yield found, len(examples) - len(found)
