@@ -58,7 +58,7 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Adam with the recipe's schedule."""
     rate = recipe.learning_rate
-    if recipe.schedule == "step":
+    if recipe.schedule == "step" and recipe.drops:
         steps = [epoch * steps_per_epoch for epoch in recipe.drops]
         rates = [rate * 0.1**drop for drop in range(len(steps) + 1)]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(steps, rates)

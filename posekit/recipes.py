@@ -51,7 +51,7 @@ class TrainingRecipe:
     patience: int = 3
     """Evaluations without improvement before a plateau drops the rate."""
     drops: tuple[int, ...] = ()
-    """Epochs after which the step schedule drops the rate."""
+    """Epochs after which the step schedule drops the rate; none = a constant rate."""
     clip_norm: float | None = None
     """Greatest global norm of the gradient."""
     ema: float | None = None

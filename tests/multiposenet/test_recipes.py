@@ -3,8 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from multiposenet.detector_recipes import DETECTOR_RECIPES
+from multiposenet.prn_recipes import PRN_RECIPES
 from multiposenet.recipes import KEYPOINT_RECIPES
 from multiposenet.train_keypoint import build_keypoint_model
+from posekit.recipe_training import make_optimizer
 from posekit.skeletons import COCO
 
 # Trunk + pyramid + subnet, without the intermediate predictions.
@@ -28,3 +31,10 @@ def test_every_recipe_builds_its_network(name):
     if name in TRAINABLE:
         weights = inference_model.trainable_weights
         assert sum(int(np.prod(weight.shape)) for weight in weights) == TRAINABLE[name]
+
+
+@pytest.mark.parametrize("recipes", [KEYPOINT_RECIPES, DETECTOR_RECIPES, PRN_RECIPES])
+def test_every_schedule_starts(recipes):
+    for _, recipe in recipes.values():
+        optimizer = make_optimizer(recipe, steps_per_epoch=10, epochs=20)
+        assert 0 < float(optimizer.learning_rate) <= recipe.learning_rate

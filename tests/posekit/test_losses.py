@@ -96,3 +96,11 @@ def test_detection_loss_has_a_term_for_class_and_one_for_boxes():
     loss = detection_loss(outputs, targets, {"class": 1 + 0 * person, "box_deltas": person})
     assert {name: term.shape for name, term in loss.items()} == {"class": (2,), "box_deltas": (2,)}
     assert float(loss["box_deltas"][1]) == 0 < float(loss["class"][1])
+
+
+def test_an_intermediate_prediction_costs_as_much_as_the_final_one():
+    # One unit of error on each of 3 + 1 channels, the mask channel at half weight.
+    maps, targets, weights = batch()
+    loss = heatmap_loss({**targets, "K3": maps + 1}, targets, weights, mask_weight=0.5)
+    np.testing.assert_allclose(loss["K3"], 0.75 + 0.125, rtol=1e-5)
+    assert np.all(np.asarray(loss["heatmaps"]) == 0)

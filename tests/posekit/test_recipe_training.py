@@ -35,6 +35,7 @@ def rate_after(step, **options):
 
 def test_schedules_by_hand():
     assert rate_after(999) == pytest.approx(1e-4)
+    assert rate_after(999, schedule="step") == pytest.approx(1e-4)  # no drops
     steps = {"schedule": "step", "drops": (90, 95)}
     rates = [rate_after(step, **steps) for step in (900, 901, 951)]
     np.testing.assert_allclose(rates, [1e-4, 1e-5, 1e-6], rtol=1e-5)
