@@ -17,12 +17,14 @@ NUMPY_ONLY = ("skeletons", "poses", "boxes", "affine", "heatmaps", "oks")
 NOT_A_NAME = {"utils", "common", "misc", "helpers", "core"}
 # Inside posekit, from lower to higher; each module or package is in one group.
 GROUPS = (
-    {"atomic_files", "gzip_files", "strict_json", "skeleton_definition", "skeletons", "poses"}
-    | {"boxes", "affine", "decoding", "peaks", "heatmaps", "oks"},
-    {"images", "video", "datasets", "augment", "crops"},
+    {"atomic_files", "gzip_files", "strict_json", "json_lists", "skeleton_definition", "skeletons"}
+    | {"poses", "boxes", "affine", "orientation", "decoding", "peaks", "graph_peaks", "heatmaps"}
+    | {"oks"},
+    {"images", "graph_images", "video", "datasets", "augment", "crops"},
     {"colours", "convolution", "normalization", "resnet", "mobilenet", "losses"},
     {"commands", "compute", "metrics", "weights", "backbones", "backends", "draw"}
-    | {"recipes", "recipe_training", "training", "checkpoints", "loop"},
+    | {"recipes", "recipe_training", "training", "checkpoints", "half_precision", "loop"}
+    | {"export", "reloading", "warm_up"},
 )
 
 
