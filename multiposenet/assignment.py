@@ -6,50 +6,50 @@ Scores and choices are arrays over people (N), candidates of a type (M) and keyp
 from typing import Literal, get_args
 
 import numpy as np
+from keras import ops
 from scipy.optimize import linear_sum_assignment
 
-from multiposenet.prn_inputs import INPUT_SIGMA, MARGIN, draw_inputs, locate
+from multiposenet.prn_inputs import (
+    INPUT_SIGMA,
+    MARGIN,
+    check_people,
+    draw_inputs,
+    locate,
+    profiles_at,
+)
 
 WINDOW = 15
 """Height and width in cells of the window round a peak whose sum is its score."""
 Rule = Literal["clean", "likelihood", "published"]
 
 
-def window_scores(
-    maps: np.ndarray,
-    cells: np.ndarray,
-    member: np.ndarray,
-    confidences: np.ndarray | float = 1.0,
-    window: int = WINDOW,
-) -> np.ndarray:
+def window_scores(maps, cells, member, confidences: np.ndarray | float = 1.0, window: int = WINDOW):
     """Sums each person's map in a window round every candidate, times the candidate's confidence.
+
+    Takes arrays as well as tensors, also inside a tf.function.
 
     Args:
         maps: (N, h, w, K) output of the PRN.
-        cells: (N, M, K, 2) int64 row and column, from `prn_inputs.locate`.
+        cells: (N, M, K, 2) int32 row and column, from `prn_inputs.locate`.
         member: (N, M, K) bool.
         confidences: broadcastable to (N, M, K).
         window: odd side of the window in cells; it is cut at the border.
 
     Returns:
-        (N, M, K) float32; 0 where a candidate is no member.
-
-    Raises:
-        ValueError: maps with a number that is not finite.
+        (N, M, K) float32 tensor; 0 where a candidate is no member.
     """
-    reach = window // 2
-    padded = np.pad(maps, [(0, 0), (reach, reach), (reach, reach), (0, 0)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (window, window), axis=(1, 2))
-    person, candidate, kind = np.nonzero(member)
-    row, column = cells[person, candidate, kind].T
-    scores = np.zeros(member.shape, np.float32)
-    scores[person, candidate, kind] = windows[person, row, column, kind].sum(axis=(1, 2))
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            "expected finite maps, received NaN or infinity; a diverged network gives such, use an "
-            "earlier checkpoint"
-        )
-    return scores * np.float32(confidences)
+    maps = ops.transpose(maps, (0, 3, 1, 2))
+    bands = tuple(_bands(side, window) for side in maps.shape[2:])
+    tall, wide = profiles_at(ops.transpose(cells, (0, 2, 1, 3)), bands)  # (N, K, M, side)
+    scores = ops.sum(ops.matmul(tall, maps) * wide, axis=-1)
+    scores = ops.transpose(scores, (0, 2, 1)) * ops.cast(confidences, "float32")
+    return ops.where(member, scores, 0.0)
+
+
+def _bands(side: int, window: int) -> np.ndarray:
+    """One row per cell: 1 where the window round it reaches; (side, side)."""
+    places = np.arange(side)
+    return (np.abs(places[:, None] - places) <= window // 2).astype(np.float32)
 
 
 def assign(scores: np.ndarray, member: np.ndarray, rule: Rule = "clean") -> np.ndarray:
@@ -66,12 +66,17 @@ def assign(scores: np.ndarray, member: np.ndarray, rule: Rule = "clean") -> np.n
         (N, K) int64 number of the candidate, -1 where the person gets none.
 
     Raises:
-        ValueError: an unknown rule, shapes that differ.
+        ValueError: an unknown rule, shapes that differ, a score that is not finite.
     """
     if rule not in get_args(Rule) or scores.shape != member.shape or scores.ndim != 3:
         raise ValueError(
             f"expected a rule of {get_args(Rule)} and scores and members of one shape (N, M, K), "
             f"received {rule!r}, {scores.shape} and {member.shape}"
+        )
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            "expected finite scores, received NaN or infinity; a diverged network gives such maps, "
+            "use an earlier checkpoint"
         )
     if 0 in scores.shape:
         return np.full(scores.shape[::2], -1)
@@ -155,13 +160,15 @@ def fill_unseen(
     Returns:
         (N, K, 3) float32.
     """
-    count, height, width, num_keypoints = maps.shape
-    best = maps.reshape(count, height * width, num_keypoints).argmax(axis=1)
+    unseen = np.flatnonzero(~(peaks[..., 2] > 0).any(axis=0))
+    count, height, width, _ = maps.shape
+    best = maps[..., unseen].reshape(count, height * width, len(unseen)).argmax(axis=1)
     cells = np.stack([best % width, best // width], axis=-1) + 0.5
     corner, extent = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
-    guess = np.zeros_like(keypoints)
-    guess[..., :2] = corner + cells * extent / (width, height)
-    return np.where((peaks[..., 2] > 0).any(axis=0)[:, None], keypoints, guess)
+    filled = keypoints.copy()
+    filled[:, unseen, :2] = corner + cells * extent / (width, height)
+    filled[:, unseen, 2] = 0
+    return filled
 
 
 def pose_scores(keypoints: np.ndarray) -> np.ndarray:
@@ -193,27 +200,30 @@ def group(
     """
     if not len(boxes):
         return np.zeros((0, *peaks.shape[1:]), np.float32)
+    check_people(peaks[None], boxes)
     cells, member = locate(peaks[None], boxes, size, margin)
-    maps = np.asarray(network(draw_inputs(cells, member, size)))
+    maps = network(draw_inputs(cells, member, size))
     scores = window_scores(maps, cells, member, peaks[None, ..., 2])
-    return take_keypoints(peaks, assign(scores, member, rule))
+    chosen = assign(np.asarray(scores), np.asarray(member), rule)
+    return take_keypoints(peaks, chosen)
 
 
-def max_maps(inputs: np.ndarray, sigma: float = INPUT_SIGMA) -> np.ndarray:
+def max_maps(inputs, sigma: float = INPUT_SIGMA):
     """The baseline "Max" (section 3.4): a Gaussian where each of (N, h, w, K) maps is highest."""
-    count, height, width, num_keypoints = inputs.shape
-    flat = inputs.reshape(count, height * width, num_keypoints)
-    best = flat.argmax(axis=1)
-    cells = np.stack([best // width, best % width], axis=-1)
-    return draw_inputs(cells[:, None], flat.max(axis=1)[:, None] > 0, (height, width), sigma)
+    _, height, width, num_keypoints = inputs.shape
+    flat = ops.reshape(inputs, (-1, height * width, num_keypoints))
+    best = ops.argmax(flat, axis=1)[:, None]
+    cells = ops.stack([best // width, best % width], axis=-1)
+    member = ops.max(flat, axis=1)[:, None] > 0
+    return draw_inputs(cells, member, (height, width), sigma)
 
 
-def ucr_maps(inputs: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def ucr_maps(inputs, prior: np.ndarray):
     """The baseline "UCR" (eq. 2): inputs (N, h, w, K) times where each keypoint usually is."""
     return inputs * prior
 
 
-def softmax_maps(inputs: np.ndarray) -> np.ndarray:
+def softmax_maps(inputs):
     """Softmax per channel of (N, h, w, K): a residual network whose function is 0."""
-    exponential = np.exp(inputs - inputs.max(axis=(1, 2), keepdims=True))
-    return exponential / exponential.sum(axis=(1, 2), keepdims=True)
+    exponential = ops.exp(inputs - ops.max(inputs, axis=(1, 2), keepdims=True))
+    return exponential / ops.sum(exponential, axis=(1, 2), keepdims=True)

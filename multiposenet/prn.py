@@ -3,7 +3,9 @@
 import keras
 from keras import layers, ops
 
-from multiposenet.prn_inputs import SIZE
+from multiposenet.prn_inputs import SIZE, InputKind, draw_labels, draw_people, own_cells
+
+_NAMES = {"peaks": "prn", "heatmaps": "prn_of_heatmaps"}
 
 
 def prn(
@@ -16,6 +18,7 @@ def prn(
     relu_residual: bool = False,
     softmax: str = "keypoint",
     rank: int | None = None,
+    kind: InputKind = "peaks",
 ) -> keras.Model:
     """Builds y = softmax(phi(x) + x), phi a perceptron over all cells of all keypoints at once.
 
@@ -32,6 +35,7 @@ def prn(
             the first and last matrix, (cells x K, nodes), are factored: `rank` maps over the cells,
             the same for all keypoints, and a dense layer between them and the nodes. With rank 64
             and 768 nodes 1.97 million, for K = 17.
+        kind: of the inputs that it is made for, see `prn_inputs`; `input_kind` reads it again.
 
     Returns:
         Model of "inputs" (N, height, width, K) float32 to "logits" and "maps", both (N, height,
@@ -45,70 +49,121 @@ def prn(
             "expected softmax 'keypoint' or 'global' and nodes, hidden_layers and rank of at least "
             f"1, received {softmax!r}, {nodes}, {hidden_layers} and {rank}"
         )
-    shape = (*size, num_keypoints)
-    inputs = keras.Input(shape, dtype="float32", name="inputs")
-    x = _flat_places(inputs, rank)
+    shape = (num_keypoints, *size)
+    inputs = keras.Input((*size, num_keypoints), dtype="float32", name="inputs")
+    # Keypoints first, so that all matrices and the softmax run over neighbours in memory.
+    maps = layers.Permute((3, 1, 2), dtype="float32", name="by_keypoint")(inputs)
+    x = _flat_places(maps, rank)
     for number in range(1, hidden_layers + 1):
         x = layers.Dense(nodes, activation="relu", name=f"hidden{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x) if dropout else x
     x = _cells(x, shape, rank)
     x = layers.ReLU(dtype="float32", name="relu")(x) if relu_residual else x
     if residual:
-        x = layers.Add(dtype="float32", name="residual")([x, inputs])
-    logits = layers.Activation("linear", dtype="float32", name="logits")(x)
-    axes = (1, 2) if softmax == "keypoint" else (1, 2, 3)
-    maps = layers.Softmax(axis=axes, dtype="float32", name="maps")(logits)
-    return keras.Model(inputs, {"logits": logits, "maps": maps}, name="prn")
+        x = layers.Add(dtype="float32", name="residual")([x, maps])
+    x = layers.Activation("linear", dtype="float32", name="keypoint_logits")(x)
+    logits = layers.Permute((2, 3, 1), dtype="float32", name="logits")(x)
+    axes = (2, 3) if softmax == "keypoint" else (1, 2, 3)
+    x = layers.Softmax(axis=axes, dtype="float32", name="keypoint_maps")(x)
+    maps = layers.Permute((2, 3, 1), dtype="float32", name="maps")(x)
+    return keras.Model(inputs, {"logits": logits, "maps": maps}, name=_NAMES[kind])
+
+
+def input_kind(model: keras.Model) -> InputKind:
+    """Says what inputs a network of `prn`, also one from a file, is made for."""
+    return "heatmaps" if model.name == _NAMES["heatmaps"] else "peaks"
+
+
+def training_form(model: keras.Model) -> keras.Model:
+    """The same network, with the same variables, from people to logits: it draws its own inputs.
+
+    Args:
+        model: from `prn`.
+
+    Returns:
+        Model of {"candidates": (N, M, K, 3), "boxes": (N, 4)}, see `prn_inputs.locate`, to
+        {"keypoint_logits": (N, K, height, width)} float32.
+    """
+    maps = model.get_layer("by_keypoint").output
+    (num_keypoints, *size), kind = maps.shape[1:], input_kind(model)
+    network = keras.Model(maps, model.get_layer("keypoint_logits").output, name="network")
+
+    def draw(people):
+        return draw_people(**people, size=size, kind=kind, axis=1)
+
+    people = {
+        "candidates": keras.Input((None, num_keypoints, 3), dtype="float32", name="candidates"),
+        "boxes": keras.Input((4,), dtype="float32", name="boxes"),
+    }
+    drawn = layers.Lambda(draw, output_shape=maps.shape[1:], dtype="float32", name="draw")(people)
+    return keras.Model(people, {"keypoint_logits": network(drawn)}, name="prn_training")
 
 
 def prn_loss(outputs: dict, targets: dict, softmax: str = "keypoint") -> dict:
     """Cross-entropy between the label maps and the softmax, per person.
 
     Args:
-        outputs: "logits" (N, h, w, K).
-        targets: "maps" (N, h, w, K); each map sums to 1, or to 0 where there is no label.
+        outputs: "keypoint_logits" (N, K, h, w), of `training_form`.
+        targets: "keypoints" (N, K, 3) and "boxes" (N, 4) of the people.
         softmax: as in `prn`.
 
     Returns:
         "maps": (N,) mean over the labelled keypoints.
+    """
+    logits = outputs["keypoint_logits"]
+    size = tuple(logits.shape[2:])
+    cells, labelled = own_cells(targets["keypoints"], targets["boxes"], size)
+    labels = draw_labels(cells, labelled, size, axis=1)
+    return {"maps": cross_entropy(logits, labels, softmax)}
+
+
+def cross_entropy(logits, labels, softmax: str = "keypoint"):
+    """Mean over the labelled keypoints of the cross-entropy, per person.
+
+    Args:
+        logits: (N, K, h, w).
+        labels: (N, K, h, w); each map sums to 1, or to 0 where there is no label.
+        softmax: as in `prn`.
+
+    Returns:
+        (N,).
 
     The paper says binary cross-entropy. Each map of a softmax sums to 1 over 2016 cells, so that
     the terms of the wrong cells, -log(1 - y), sum to about 1 whatever the network says; they are
     left out.
     """
-    labels = ops.cast(targets["maps"], "float32")
-    logits = ops.cast(outputs["logits"], "float32")
-    mass = ops.sum(labels, axis=(1, 2))
-    axes = (1, 2) if softmax == "keypoint" else (1, 2, 3)
+    logits, labels = (ops.cast(x, "float32") for x in (logits, labels))
+    mass = ops.sum(labels, axis=(2, 3))
+    axes = (2, 3) if softmax == "keypoint" else (1, 2, 3)
     # The sum over cells of y log(softmax) without a second pass over the maps.
-    fit = ops.sum(labels * logits, axis=(1, 2))
+    fit = ops.sum(labels * logits, axis=(2, 3))
     entropy = ops.logsumexp(logits, axis=axes)
     if softmax == "global":
         entropy = entropy[:, None]
     loss = ops.sum(mass * entropy - fit, axis=-1)
-    return {"maps": loss / ops.maximum(ops.sum(mass, axis=-1), 1.0)}
+    return loss / ops.maximum(ops.sum(mass, axis=-1), 1.0)
 
 
 def _flat_places(x, rank: int | None):
-    """(N, h, w, K) -> (N, features): all cells, or `rank` features for each keypoint."""
-    height, width, num_keypoints = x.shape[1:]
+    """(N, K, h, w) -> (N, features): all cells, or `rank` features for each keypoint."""
+    num_keypoints, height, width = x.shape[1:]
     if rank is None:
-        return layers.Reshape((height * width * num_keypoints,), name="flat")(x)
-    x = layers.Reshape((height * width, num_keypoints), name="places")(x)
-    x = layers.EinsumDense("ncr,cf->nrf", (num_keypoints, rank), bias_axes="f", name="encode")(x)
+        return layers.Reshape((num_keypoints * height * width,), name="flat")(x)
+    x = layers.Reshape((num_keypoints, height * width), name="places")(x)
+    x = layers.Dense(rank, name="encode")(x)
     return layers.Reshape((num_keypoints * rank,), name="flat")(x)
 
 
 def _cells(x, shape: tuple[int, int, int], rank: int | None):
-    """(N, nodes) -> (N, h, w, K), the reverse of `_flat_places`."""
-    height, width, num_keypoints = shape
+    """(N, nodes) -> (N, K, h, w), the reverse of `_flat_places`."""
+    num_keypoints, height, width = shape
     if rank is None:
-        x = layers.Dense(height * width * num_keypoints, name="readout")(x)
+        x = layers.Dense(num_keypoints * height * width, name="readout")(x)
         return layers.Reshape(shape, name="cells")(x)
     x = layers.Dense(num_keypoints * rank, name="readout")(x)
     x = layers.Reshape((num_keypoints, rank), name="features")(x)
     # The bias, one number per cell and keypoint, is where the keypoint usually is.
     x = layers.EinsumDense(
-        "nrf,cf->ncr", (height * width, num_keypoints), bias_axes="cr", name="decode"
+        "nrf,fc->nrc", (num_keypoints, height * width), bias_axes="rc", name="decode"
     )(x)
     return layers.Reshape(shape, name="cells")(x)

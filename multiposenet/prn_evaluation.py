@@ -16,7 +16,7 @@ from multiposenet.assignment import (
     ucr_maps,
     window_scores,
 )
-from multiposenet.prn_inputs import SIZE, draw_inputs, locate
+from multiposenet.prn_inputs import SIZE, InputKind, draw_people, locate
 from multiposenet.prn_people import AnnotationError, People
 from posekit.boxes import iou_matrix
 from posekit.metrics.coco import CocoMetric
@@ -25,8 +25,8 @@ from posekit.metrics.coco_scores import CocoScores
 RULES: tuple[Rule, ...] = get_args(Rule)
 COLUMNS = ("AP", "AP50", "AP75", "APM", "APL")
 """Figures of Table 3."""
-Method = Callable[[np.ndarray], np.ndarray]
-"""(N, h, w, K) inputs -> (N, h, w, K) maps."""
+Method = Callable
+"""(N, h, w, K) inputs -> (N, h, w, K) maps, both tensors."""
 Figures = dict[str, dict[tuple[str, Rule], CocoScores]]
 """Name of a set of images -> (method, rule) -> official numbers."""
 
@@ -51,11 +51,12 @@ def assignment_ap(
     subsets: dict[str, np.ndarray] | None = None,
     size: tuple[int, int] = SIZE,
     chunk: int = 512,
+    kind: InputKind = "peaks",
 ) -> Figures:
     """Groups the true keypoints of images into their true boxes and compares with the truth.
 
     Args:
-        methods: name -> what makes maps of inputs; called once for the people of many images.
+        methods: name -> what makes maps of inputs; traced once as part of a tf.function.
         people: whose boxes take part, with `truth`. The published figures let all take part, also
             crowds and people without keypoints.
         images: (n,) numbers of the images; all when None.
@@ -63,6 +64,7 @@ def assignment_ap(
         subsets: name -> numbers of images that are also measured alone.
         size: (height, width) of the grid.
         chunk: people in one call of a method; more only where one image has more.
+        kind: of the inputs of all methods.
 
     Returns:
         Figures of "all" and of each subset.
@@ -82,7 +84,8 @@ def assignment_ap(
     members = {
         part: set(np.intersect1d(images, numbers).tolist()) for part, numbers in parts.items()
     }
-    for image, key, keypoints in _grouped(methods, people, images, rules, size, chunk):
+    scorers = {name: _scorer(method, people, size, kind) for name, method in methods.items()}
+    for image, key, keypoints in _grouped(scorers, people, images, rules, chunk):
         scores = pose_scores(keypoints)
         found = scores > 0
         for part in parts:
@@ -136,23 +139,37 @@ def as_dict(figures: Figures) -> dict[str, dict[str, dict[str, float | None]]]:
     }
 
 
+def _scorer(method: Method, people: People, size: tuple[int, int], kind: InputKind) -> Callable:
+    """Compiles candidates (N, M, K, 3), boxes (N, 4) -> maps, scores, members; see `prn_inputs`."""
+    import tensorflow as tf
+
+    def score(candidates, boxes):
+        cells, member = locate(candidates, boxes, size)
+        maps = method(draw_people(candidates, boxes, size, kind))
+        return maps, window_scores(maps, cells, member), member
+
+    shapes = (None, None, people.skeleton.num_keypoints, 3), (None, 4)
+    signature = [tf.TensorSpec(shape) for shape in shapes]
+    # Concrete: one function a validation is no reason to warn of frequent tracing.
+    compiled = tf.function(score, input_signature=signature).get_concrete_function()
+    return lambda candidates, boxes: compiled(tf.constant(candidates), tf.constant(boxes))
+
+
 def _grouped(
-    methods, people: People, images: np.ndarray, rules, size, chunk: int
+    scorers, people: People, images: np.ndarray, rules, chunk: int
 ) -> Iterator[tuple[int, tuple[str, Rule], np.ndarray]]:
     """Yields (image, (method, rule), keypoints (N, K, 3)) of every image."""
     for part in _chunks(people, images, chunk):
         rows, own = _rows(people, part)
         candidates = people.candidates(np.repeat(part, [s.stop - s.start for s in own]))
-        cells, member = locate(candidates, people.boxes[rows], size)
-        inputs = draw_inputs(cells, member, size)
-        for name, method in methods.items():
-            maps = np.asarray(method(inputs)) if len(rows) else inputs
-            scores = window_scores(maps, cells, member)
+        boxes = people.boxes[rows]
+        for name, scorer in scorers.items():
+            maps, scores, member = (np.asarray(x) for x in scorer(candidates, boxes))
             for image, here, rule in _each(part, own, rules):
                 peaks = candidates[here][:1].reshape(-1, *candidates.shape[2:])
                 keypoints = take_keypoints(peaks, assign(scores[here], member[here], rule))
                 if rule == "published" and len(keypoints):
-                    keypoints = fill_unseen(keypoints, peaks, maps[here], people.boxes[rows[here]])
+                    keypoints = fill_unseen(keypoints, peaks, maps[here], boxes[here])
                 yield image, (name, rule), keypoints
 
 

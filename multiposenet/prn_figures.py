@@ -6,7 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from multiposenet.prn import input_kind
 from multiposenet.prn_evaluation import Figures, Method, assignment_ap, crowded_images, floors
+from multiposenet.prn_inputs import InputKind
 from multiposenet.prn_people import AnnotationError, Boxes, People, load_people, prior_maps
 
 _BOXES = {
@@ -43,12 +45,14 @@ def measure(
     beside = model_path.with_name("prior.npz") if model_path else None
     prior_path = prior_path or (beside if beside and beside.is_file() else None)
     methods = floors(None if prior_path is None else _prior(prior_path))
-    protocol = protocol_of(data.name, boxes, people)
-    if model_path is not None:
-        model = _load(model_path, people)
+    model = _load(model_path, people) if model_path is not None else None
+    kind = input_kind(model) if model else "peaks"
+    protocol = protocol_of(data.name, boxes, people, kind)
+    if model:
         methods = {"prn": network_of(model)} | methods
         protocol |= {"model": model_path.name, "parameters": model.count_params()}
-    figures = assignment_ap(methods, people, subsets={"crowded": crowded_images(people)})
+    subsets = {"crowded": crowded_images(people)}
+    figures = assignment_ap(methods, people, subsets=subsets, kind=kind)
     return figures, protocol
 
 
@@ -61,12 +65,15 @@ def network_of(model: keras.Model) -> Method:
     return tf.function(lambda x: model(x, training=False)["maps"], input_signature=[spec])
 
 
-def protocol_of(data: str, boxes: Boxes, people: People) -> dict[str, object]:
+def protocol_of(
+    data: str, boxes: Boxes, people: People, kind: InputKind = "peaks"
+) -> dict[str, object]:
     """Says what assignment AP is measured on."""
     return {
         "data": data,
         "keypoints": "ground truth",
         "boxes": _BOXES[boxes],
+        "inputs": kind,
         "skeleton": people.skeleton.name,
         "images": len(people.image_ids),
         "people": len(people),

@@ -2,7 +2,8 @@
 
 Every person of an image, and of a batch of images, is a row of the same arrays. A row's
 `candidates` (M, K, 3) are all keypoints found in its image: x, y in image pixels and a score, 0
-where there is none. Cells are (row, column) of the person's grid.
+where there is none. Cells are (row, column) of the person's grid. All functions take arrays as
+well as tensors, also inside a tf.function, compute in float32 and return tensors.
 
 Reference: Kocabas et al. 2018 (arXiv:1807.04067), section 3.4, with the blurred impulses that the
 authors' published results were made with. Their grid index may turn negative beside a corner and
@@ -10,8 +11,10 @@ wrap to the other side; here it is always clamped to the border.
 """
 
 import functools
+from typing import Literal
 
 import numpy as np
+from keras import ops
 from scipy import ndimage
 
 SIZE = (56, 36)
@@ -20,26 +23,15 @@ MARGIN = 0.21
 """Growth of a box on each side, as a part of its width and height, for what may belong to it."""
 INPUT_SIGMA, LABEL_SIGMA = 1.0, 2.0
 """Gaussian radii, cells."""
+HEATMAP_SIGMA = 8.0
+"""Gaussian radius of heatmaps, image pixels: 2 cells of 4 pixels of a keypoint network that sees
+images at their own size, as it about does on COCO (640 x 480)."""
+InputKind = Literal["peaks", "heatmaps"]
+"""Impulses at the peaks, as in the published results, or crops of heatmaps, as in the text."""
 
 
-def locate(
-    candidates: np.ndarray,
-    boxes: np.ndarray,
-    size: tuple[int, int] = SIZE,
-    margin: float = MARGIN,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the cell of every candidate in every box, and which candidates the box may take.
-
-    Args:
-        candidates: (N, M, K, 3) x, y in image pixels, score; or (1, M, K, 3) when all N boxes are
-            of one image.
-        boxes: (N, 4) xyxy in image pixels, of positive width and height.
-        size: (height, width) of the grid in cells.
-        margin: growth of the box on each side that membership allows.
-
-    Returns:
-        cells: (N, M, K, 2) int64 row and column; outside the box the nearest border cell.
-        member: (N, M, K) bool; score above 0 and strictly inside the enlarged box.
+def check_people(candidates: np.ndarray, boxes: np.ndarray) -> None:
+    """Refuses what `locate` cannot use; values cannot be checked inside a graph.
 
     Raises:
         ValueError: shapes that do not belong together, a box without area.
@@ -50,100 +42,160 @@ def locate(
             "expected candidates (N, M, K, 3) or (1, M, K, 3) and boxes (N, 4), received "
             f"{candidates.shape} and {boxes.shape}; for nobody use np.zeros((0, 4))"
         )
-    corner, extent = (part[:, None, None] for part in (boxes[:, :2], boxes[:, 2:] - boxes[:, :2]))
-    if not (extent > 0).all():
-        worst = int((extent <= 0).any(axis=(1, 2, 3)).argmax())
+    good = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    if not good.all():
+        worst = int(good.argmin())
         raise ValueError(
             f"expected boxes xyxy with x2 > x1 and y2 > y1, received {boxes[worst].tolist()} at "
             f"row {worst}; boxes xywh need posekit.boxes.xywh_to_xyxy, empty ones must be dropped"
         )
+
+
+def locate(candidates, boxes, size: tuple[int, int] = SIZE, margin: float = MARGIN):
+    """Finds the cell of every candidate in every box, and which candidates the box may take.
+
+    Args:
+        candidates: (N, M, K, 3) x, y in image pixels, score; or (1, M, K, 3) when all N boxes are
+            of one image.
+        boxes: (N, 4) xyxy in image pixels, of positive width and height; see `check_people`.
+        size: (height, width) of the grid in cells.
+        margin: growth of the box on each side that membership allows.
+
+    Returns:
+        cells: (N, M, K, 2) int32 row and column; outside the box the nearest border cell.
+        member: (N, M, K) bool; score above 0 and strictly inside the enlarged box.
+    """
+    candidates, boxes = (ops.convert_to_tensor(x, "float32") for x in (candidates, boxes))
+    corner, extent = (part[:, None, None] for part in (boxes[:, :2], boxes[:, 2:] - boxes[:, :2]))
     place = (candidates[..., :2] - corner) / extent
-    member = ((place > -margin) & (place < 1 + margin)).all(axis=-1) & (candidates[..., 2] > 0)
-    grid = np.array(size[::-1])
-    cells = np.clip(np.nan_to_num(np.floor(place * grid)), 0, grid - 1).astype(np.int64)
-    return cells[..., ::-1], member
+    inside = ops.all(ops.logical_and(place > -margin, place < 1 + margin), axis=-1)
+    member = ops.logical_and(inside, candidates[..., 2] > 0)
+    grid = np.array(size, np.float64)
+    # In float32 the product could be rounded up to the next cell.
+    cells = ops.nan_to_num(ops.floor(ops.cast(place[..., ::-1], "float64") * grid))
+    return ops.cast(ops.clip(cells, 0, grid - 1), "int32"), member
+
+
+def draw_people(
+    candidates, boxes, size: tuple[int, int] = SIZE, kind: InputKind = "peaks", axis: int = -1
+):
+    """Draws inputs of a kind, as `draw_inputs` or `draw_heatmaps`, from what `locate` takes."""
+    if kind == "heatmaps":
+        return draw_heatmaps(candidates, boxes, size, axis=axis)
+    return draw_inputs(*locate(candidates, boxes, size), size, axis=axis)
 
 
 def draw_inputs(
-    cells: np.ndarray,
-    member: np.ndarray,
-    size: tuple[int, int] = SIZE,
-    sigma: float = INPUT_SIGMA,
-) -> np.ndarray:
+    cells, member, size: tuple[int, int] = SIZE, sigma: float = INPUT_SIGMA, axis: int = -1
+):
     """Draws a blurred impulse of height 1 at every cell that holds a member.
 
     Args:
-        cells: (N, M, K, 2) int64 from `locate`.
+        cells: (N, M, K, 2) int32 from `locate`.
         member: (N, M, K) bool.
-        size: (height, width) of the grid.
+        size: as there.
         sigma: Gaussian radius in cells. The border cells are continued outwards, so an impulse
             on the border keeps its mass.
+        axis: of K in the result; 1 saves a transposition.
 
     Returns:
         (N, height, width, K) float32; at sigma 1 a lone impulse peaks at 0.159.
     """
-    (height, width), (count, _, num_keypoints) = size, member.shape
-    person, candidate, kind = np.nonzero(member)
-    row, column = cells[person, candidate, kind].T
-    places = (person, row, column, kind)
-    shape = (count, height, width, num_keypoints)
-    person, row, column, kind = np.unravel_index(
-        np.unique(np.ravel_multi_index(places, shape)), shape
+    cells = ops.transpose(cells, (0, 2, 1, 3))
+    by_keypoint = ops.transpose(ops.cast(member, "int32"), (0, 2, 1)) > 0
+    # Members in one cell are one impulse, that of the first: no other cell is the same as -1.
+    place = ops.where(by_keypoint, cells[..., 0] * size[1] + cells[..., 1], -1)
+    order = ops.arange(ops.shape(place)[-1])
+    earlier = ops.cast(order[:, None] > order, "float32")
+    same = ops.cast(place[..., :, None] == place[..., None, :], "float32")
+    drawn = ops.cast(ops.logical_and(place >= 0, ops.sum(same * earlier, axis=-1) == 0), "float32")
+    tall, wide = profiles_at(cells, tuple(_impulses(side, sigma) for side in size))
+    maps = ops.matmul(ops.swapaxes(tall * drawn[..., None], -1, -2), wide)
+    return ops.moveaxis(maps, 1, axis)
+
+
+def draw_heatmaps(
+    candidates, boxes, size: tuple[int, int] = SIZE, sigma: float = HEATMAP_SIGMA, axis: int = -1
+):
+    """Draws what `crop_heatmaps` would cut from perfect heatmaps of the candidates.
+
+    Args:
+        candidates: as in `locate`; those of score 0 are left out.
+        boxes: as in `locate`.
+        size: (height, width) of the grid.
+        sigma: Gaussian radius, image pixels.
+        axis: of K in the result; 1 saves a transposition.
+
+    Returns:
+        (N, height, width, K) float32 in [0, 1]: Gaussians of height 1 of everybody's keypoints,
+        taken in the middle of each cell. People are added up, cut at 1; heatmaps take the maximum,
+        which differs where two keypoints of a type lie within 2 sigma.
+    """
+    candidates, boxes = (ops.convert_to_tensor(x, "float32") for x in (candidates, boxes))
+    candidates = ops.transpose(candidates, (0, 2, 1, 3))
+    tall, wide = (
+        ops.exp(-ops.square((_middles(boxes, a, side) - candidates[..., a, None]) / sigma) / 2)
+        for a, side in ((1, size[0]), (0, size[1]))
     )
-    rows, tall = _profiles(height, sigma)
-    columns, wide = _profiles(width, sigma)
-    rows = ((person * height)[:, None] + rows[row]) * width
-    flat = (rows[:, :, None] + columns[column][:, None]) * num_keypoints + kind[:, None, None]
-    values = tall[row][:, :, None] * wide[column][:, None]
-    maps = np.zeros(shape, np.float32)
-    np.add.at(maps.reshape(-1), flat.reshape(-1), values.reshape(-1))
-    return maps
+    tall = tall * ops.cast(candidates[..., 2:] > 0, "float32")
+    maps = ops.minimum(ops.matmul(ops.swapaxes(tall, -1, -2), wide), 1.0)
+    return ops.moveaxis(maps, 1, axis)
 
 
 def draw_labels(
-    cells: np.ndarray,
-    labelled: np.ndarray,
-    size: tuple[int, int] = SIZE,
-    sigma: float = LABEL_SIGMA,
-) -> np.ndarray:
+    cells, labelled, size: tuple[int, int] = SIZE, sigma: float = LABEL_SIGMA, axis: int = -1
+):
     """Draws one Gaussian per labelled keypoint, cut at the border, each map summing to 1.
 
     Args:
-        cells: (N, K, 2) int64 row and column.
+        cells: (N, K, 2) int32 row and column.
         labelled: (N, K) bool; the other maps are 0.
         size: (height, width) of the grid.
         sigma: Gaussian radius in cells.
+        axis: of K in the result; 1 saves a transposition.
 
     Returns:
         (N, height, width, K) float32.
     """
-    rows, columns = (label_profiles(side, sigma) for side in size)
-    tall = rows[cells[..., 0]] * labelled[..., None].astype(np.float32)
-    wide = columns[cells[..., 1]]
-    return tall.transpose(0, 2, 1)[:, :, None] * wide.transpose(0, 2, 1)[:, None]
+    tall, wide = profiles_at(cells, tuple(label_profiles(side, sigma) for side in size))
+    tall = tall * ops.cast(labelled, "float32")[..., None]
+    return ops.moveaxis(tall[..., :, None] * wide[..., None, :], 1, axis)
 
 
+def profiles_at(cells, profiles: tuple[np.ndarray, np.ndarray]):
+    """Takes for each cell (..., 2) its row of two matrices; (..., height) and (..., width)."""
+    return tuple(
+        ops.take(ops.convert_to_tensor(matrix), cells[..., number], axis=0)
+        for number, matrix in enumerate(profiles)
+    )
+
+
+@functools.cache
 def label_profiles(side: int, sigma: float = LABEL_SIGMA) -> np.ndarray:
     """One row per cell: a Gaussian round it along an axis of `side` cells; (side, side), sums 1."""
     profiles = ndimage.gaussian_filter1d(np.eye(side), sigma, axis=1, mode="constant")
     return (profiles / profiles.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def own_cells(
-    keypoints: np.ndarray, boxes: np.ndarray, size: tuple[int, int] = SIZE
-) -> tuple[np.ndarray, np.ndarray]:
+@functools.cache
+def _impulses(side: int, sigma: float) -> np.ndarray:
+    """One row per cell: what the blur makes of an impulse there; (side, side)."""
+    response = ndimage.gaussian_filter1d(np.eye(side), sigma, axis=0, mode="nearest")
+    return np.ascontiguousarray(response.T, np.float32)
+
+
+def own_cells(keypoints, boxes, size: tuple[int, int] = SIZE):
     """Returns the cells (N, K, 2) of people's own keypoints (N, K, 3) and which are labelled."""
     cells, _ = locate(keypoints[:, None], boxes, size)
     return cells[:, 0], keypoints[..., 2] > 0
 
 
-def crop_heatmaps(
-    heatmaps: np.ndarray, boxes: np.ndarray, stride: float = 1, size: tuple[int, int] = SIZE
-) -> np.ndarray:
+def crop_heatmaps(heatmaps, images, boxes, stride: float = 1, size: tuple[int, int] = SIZE):
     """Cuts raw heatmaps at person boxes, the input that the paper's text describes.
 
     Args:
-        heatmaps: (h, w, K) of one image.
+        heatmaps: (B, h, w, K) of a batch of images.
+        images: (N,) integers; number of each box's image in the batch.
         boxes: (N, 4) xyxy in network pixels.
         stride: network pixels per heatmap cell.
         size: (height, width) of the grid.
@@ -154,34 +206,31 @@ def crop_heatmaps(
         channel is left to the caller to drop. A network trained on impulses does not expect these:
         train it on the same kind.
     """
-    (top, bottom), (left, right) = (
-        (boxes[:, axis, None], boxes[:, axis + 2, None]) for axis in (1, 0)
-    )
-    rows, columns = ((np.arange(side) + 0.5) / side for side in size)
-    y = np.clip((top + rows * (bottom - top)) / stride, 0, heatmaps.shape[0] - 1)
-    x = np.clip((left + columns * (right - left)) / stride, 0, heatmaps.shape[1] - 1)
-    rows, columns = (_bilinear(*pair) for pair in zip((y, x), heatmaps.shape, strict=False))
-    crops = np.zeros((len(boxes), *size, heatmaps.shape[2]), np.float32)
+    heatmaps, boxes = (ops.convert_to_tensor(x, "float32") for x in (heatmaps, boxes))
+    images = ops.cast(images, "int32")[:, None, None]
+    _, height, width, num_keypoints = ops.shape(heatmaps)
+    rows = _bilinear(_middles(boxes, 1, size[0])[:, 0, 0] / stride, height)
+    columns = _bilinear(_middles(boxes, 0, size[1])[:, 0, 0] / stride, width)
+    flat = ops.reshape(heatmaps, (-1, num_keypoints))
+    crops = 0.0
     for row, tall in rows:
         for column, wide in columns:
+            places = (images * height + row[:, :, None]) * width + column[:, None]
             weight = tall[:, :, None] * wide[:, None]
-            crops += weight[..., None] * heatmaps[row[:, :, None], column[:, None]]
+            crops += weight[..., None] * ops.take(flat, places, axis=0)
     return crops
 
 
-def _bilinear(places: np.ndarray, side: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    low = np.minimum(np.floor(places).astype(np.int64), max(side - 2, 0))
-    part = (places - low).astype(np.float32)
-    return [(low, 1 - part), (np.minimum(low + 1, side - 1), part)]
+def _bilinear(places, side):
+    """The two of `side` samples round each place, with their weights, all (N, cells)."""
+    places = ops.clip(places, 0.0, ops.cast(side - 1, "float32"))
+    low = ops.clip(ops.cast(ops.floor(places), "int32"), 0, ops.maximum(side - 2, 0))
+    part = places - ops.cast(low, "float32")
+    return [(low, 1 - part), (ops.minimum(low + 1, side - 1), part)]
 
 
-@functools.cache
-def _profiles(side: int, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Per cell: which cells an impulse there reaches, (side, 2r + 1), and with what weight."""
-    response = ndimage.gaussian_filter1d(np.eye(side), sigma, axis=0, mode="nearest").T
-    radius = int(4 * sigma + 0.5)
-    reached = np.arange(side)[:, None] + np.arange(-radius, radius + 1)
-    inside = (reached >= 0) & (reached < side)
-    reached = np.clip(reached, 0, side - 1)
-    weights = np.take_along_axis(response, reached, axis=1) * inside
-    return reached, weights.astype(np.float32)
+def _middles(boxes, axis: int, cells: int):
+    """Where the middles of the grid's cells lie along an axis, 0 for x; (N, 1, 1, cells) pixels."""
+    share = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+    start, stop = boxes[:, axis, None], boxes[:, axis + 2, None]
+    return (start + share * (stop - start))[:, None, None]

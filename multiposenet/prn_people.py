@@ -57,18 +57,18 @@ class People:
         """(A,) labelled keypoints of each person."""
         return (self.keypoints[..., 2] > 0).sum(axis=1)
 
-    def candidates(self, images: np.ndarray) -> np.ndarray:
+    def candidates(self, images: np.ndarray, most: int | None = None) -> np.ndarray:
         """The keypoints of everybody in some images, as candidates for `prn_inputs.locate`.
 
         Args:
             images: (N,) numbers of images.
+            most: M; None: the largest number of people in one of these images.
 
         Returns:
-            (N, M, K, 3) x, y and score 1 where labelled; M is the largest number of people in one
-            of these images.
+            (N, M, K, 3) x, y and score 1 where labelled.
         """
         start, count = self.first[images], np.diff(self.first)[images]
-        places = np.arange(count.max(initial=0))
+        places = np.arange(count.max(initial=0) if most is None else most)
         there = places < count[:, None]
         found = self.keypoints[np.where(there, start[:, None] + places, 0)]
         found[..., 2] = (found[..., 2] > 0) & there[..., None]
@@ -146,7 +146,7 @@ def prior_maps(people: People, size: tuple[int, int] = SIZE) -> np.ndarray:
     Returns:
         (height, width, K) float32; each map sums to 1 where the keypoint is ever labelled.
     """
-    cells, labelled = own_cells(people.keypoints, people.boxes, size)
+    cells, labelled = map(np.asarray, own_cells(people.keypoints, people.boxes, size))
     num_keypoints = labelled.shape[1]
     kinds = np.broadcast_to(np.arange(num_keypoints), labelled.shape)[labelled]
     counts = np.zeros((*size, num_keypoints), np.float64)

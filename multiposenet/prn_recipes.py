@@ -39,6 +39,8 @@ class PrnRecipe(TrainingRecipe):
     rank: int | None = None
     """Maps shared by all keypoints in place of dense layers over all cells; none = dense."""
 
+    inputs: Literal["peaks", "heatmaps"] = "peaks"
+    """What it reads: impulses at the peaks (published results), or heatmap crops (paper's text)."""
     min_keypoints: int = 3
     """Fewest labelled keypoints of a person that is trained on (paper: more than 2)."""
     curriculum: float = 0.0

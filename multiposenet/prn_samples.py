@@ -1,15 +1,18 @@
-"""Feeds the PRN's training: people of annotation files to inputs and labels, many at a time."""
+"""Feeds the PRN's training: people of annotation files with the candidates of their images.
+
+The network's inputs and labels are drawn of them in the graph, see `prn.training_form`.
+"""
 
 import dataclasses
 import functools
 
 import numpy as np
 
-from multiposenet.prn_inputs import SIZE, draw_inputs, draw_labels, locate, own_cells
+from multiposenet.prn_inputs import check_people
 from multiposenet.prn_people import People
 
-CHUNK = 64
-"""People drawn in one call: 35 MB of maps."""
+CHUNK = 256
+"""People read in one call."""
 FIRST_SHARE = 0.2
 """Share of the people, the easiest, with which a curriculum begins."""
 
@@ -21,7 +24,6 @@ class PrnSamples:
     Args:
         people: everybody, also those that are only distractors.
         rows: (n,) people to train on; with a curriculum in the order of `easiest_first`.
-        size: (height, width) of the grid in cells.
         jitter: standard deviation of the noise on candidates, in parts of the box's sides.
         false_peaks: probability of one false candidate of each keypoint, anywhere in the box.
         curriculum: number of samples after which all rows take part; before that a share of them
@@ -31,7 +33,6 @@ class PrnSamples:
 
     people: People
     rows: np.ndarray
-    size: tuple[int, int] = SIZE
     jitter: float = 0.0
     false_peaks: float = 0.0
     curriculum: int = 0
@@ -56,34 +57,35 @@ class PrnSamples:
             draws: (m,) numbers of these samples in the whole training, the seeds of augmentation.
 
         Returns:
-            inputs: (m, height, width, K) float32.
-            maps: (m, height, width, K) float32 labels.
+            candidates: (m, M, K, 3) float32, all of each one's image; M is the same for all.
+            boxes: (m, 4) float32.
+            keypoints: (m, K, 3) float32, their own.
             image_ids: (m,) int64.
         """
         people, rows = self.people, self.chosen(indices, draws)
         images, boxes = self._images[rows], people.boxes[rows]
-        candidates = self._augmented(people.candidates(images), boxes, draws)
-        cells, member = locate(candidates, boxes, self.size)
-        own, labelled = own_cells(people.keypoints[rows], boxes, self.size)
-        return (
-            draw_inputs(cells, member, self.size),
-            draw_labels(own, labelled, self.size),
-            people.image_ids[images],
-        )
+        candidates = self._augmented(people.candidates(images, self._limit), boxes, draws)
+        check_people(candidates, boxes)
+        return candidates, boxes, people.keypoints[rows], people.image_ids[images]
 
     def load(self, indices: np.ndarray, draws: np.ndarray):
-        """Returns a tf.data.Dataset of the samples, in the order given (see `training.fit`)."""
+        """Returns a tf.data.Dataset of the samples, in the order given (see `training.fit`).
+
+        Each is {"candidates", "boxes"}, {"keypoints", "boxes", "image_id"} and no weights.
+        """
         import tensorflow as tf
 
-        shape = (None, *self.size, self.people.skeleton.num_keypoints)
+        num_keypoints = self.people.skeleton.num_keypoints
+        shapes = (None, None, num_keypoints, 3), (None, 4), (None, num_keypoints, 3), (None,)
 
         def load_chunk(indices, draws):
-            kinds = (tf.float32, tf.float32, tf.int64)
-            inputs, maps, image_ids = tf.numpy_function(self.arrays, [indices, draws], kinds)
-            inputs.set_shape(shape)
-            maps.set_shape(shape)
-            image_ids.set_shape((None,))
-            return inputs, {"maps": maps, "image_id": image_ids}, {}
+            kinds = (tf.float32, tf.float32, tf.float32, tf.int64)
+            found = tf.numpy_function(self.arrays, [indices, draws], kinds)
+            for tensor, shape in zip(found, shapes, strict=True):
+                tensor.set_shape(shape)
+            candidates, boxes, keypoints, image_ids = found
+            targets = {"keypoints": keypoints, "boxes": boxes, "image_id": image_ids}
+            return {"candidates": candidates, "boxes": boxes}, targets, {}
 
         data = tf.data.Dataset.from_tensor_slices((indices, draws)).batch(CHUNK)
         return data.map(load_chunk, num_parallel_calls=2, deterministic=True).unbatch()
@@ -92,12 +94,15 @@ class PrnSamples:
     def _images(self) -> np.ndarray:
         return self.people.images
 
+    @functools.cached_property
+    def _limit(self) -> int:
+        """Most people in an image."""
+        return int(np.diff(self.people.first).max())
+
     def _augmented(self, candidates, boxes, draws) -> np.ndarray:
         if not self.jitter and not self.false_peaks:
             return candidates
-        count, _, num_keypoints, _ = candidates.shape
-        # Everyone draws as many numbers, so that a sample does not depend on its companions.
-        limit = int(np.diff(self.people.first).max())
+        count, limit, num_keypoints, _ = candidates.shape
         generators = [np.random.default_rng((self.seed, draw)) for draw in draws.tolist()]
         noise = np.stack([g.normal(size=(limit, num_keypoints, 2)) for g in generators])
         uniform = np.stack([g.random((1, num_keypoints, 3)) for g in generators])
@@ -105,7 +110,7 @@ class PrnSamples:
             part[:, None, None] for part in (boxes[:, :2], boxes[:, 2:] - boxes[:, :2])
         )
         moved = candidates.copy()
-        moved[..., :2] += self.jitter * extent * noise[:, : candidates.shape[1]]
+        moved[..., :2] += self.jitter * extent * noise
         false = np.zeros((count, 1, num_keypoints, 3), np.float32)
         false[..., :2] = corner + uniform[..., :2] * extent
         false[..., 2] = uniform[..., 2] < self.false_peaks

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from multiposenet.evaluation import write_metrics
-from multiposenet.prn import prn, prn_loss
+from multiposenet.prn import prn, prn_loss, training_form
 from multiposenet.prn_evaluation import (
     as_dict,
     as_table,
@@ -42,17 +42,20 @@ def train_prn(recipe: PrnRecipe) -> int:
     samples = make_samples(recipe, people)
     counts = f"{len(samples)} of {len(people)} people to train on, {len(held_out)} held-out people"
 
+    methods = {}
+
     def build():
         model = build_prn(recipe, people.skeleton.num_keypoints)
+        methods["prn"] = network_of(model)
         print(f"{counts}; {model.count_params()} parameters", file=sys.stderr)
-        return model, model
+        return training_form(model), model
 
     def losses(outputs, targets, weights):
         return prn_loss(outputs, targets, recipe.softmax)
 
-    def validate(model):
+    def validate(_):
         images = np.flatnonzero(np.diff(held_out.first))[: recipe.eval_images]
-        found = assignment_ap({"prn": network_of(model)}, held_out, images)["all"]
+        found = assignment_ap(methods, held_out, images, kind=recipe.inputs)["all"]
         return {f"ap_{rule}": scores.metrics["AP"] or 0.0 for (_, rule), scores in found.items()}
 
     run_dir = fit_recipe(
@@ -117,6 +120,7 @@ def build_prn(recipe: PrnRecipe, num_keypoints: int) -> keras.Model:
         relu_residual=recipe.relu_residual,
         softmax=recipe.softmax,
         rank=recipe.rank,
+        kind=recipe.inputs,
     )
 
 
@@ -127,9 +131,11 @@ def finish_run(run_dir: Path, recipe: PrnRecipe, people: People, held_out: Peopl
     with replaced_file(run_dir / "prior.npz") as path:
         np.savez_compressed(path, prior=prior)
     methods = {"prn": network_of(model)} | floors(prior)
-    figures = assignment_ap(methods, held_out, subsets={"crowded": crowded_images(held_out)})
+    subsets = {"crowded": crowded_images(held_out)}
+    figures = assignment_ap(methods, held_out, subsets=subsets, kind=recipe.inputs)
     data = recipe.val_data or recipe.data
-    protocol = protocol_of("synthetic" if data is None else data.name, "all", held_out)
+    name = "synthetic" if data is None else data.name
+    protocol = protocol_of(name, "all", held_out, recipe.inputs)
     protocol |= {"model": "best.keras", "parameters": model.count_params()}
     write_metrics(run_dir / "metrics.json", as_dict(figures), protocol)
     plot_log(run_dir, ("maps",), ("ap_clean", "ap_likelihood", "ap_published"))

@@ -30,6 +30,8 @@ import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from PIL.Image import Image
 
+from posekit.orientation import turn_upright
+
 MAX_PIXELS = 100_000_000
 """Largest accepted height * width."""
 
@@ -137,6 +139,16 @@ def image_size(source: bytes | str | os.PathLike, max_pixels: int = MAX_PIXELS) 
         return header.height, header.width
 
 
+def image_orientation(path: str | os.PathLike) -> int:
+    """Reads the EXIF orientation, 1 to 8, of a picture file; 1 where there is none.
+
+    Raises:
+        ImageError: as `read_image`, as far as the header tells.
+    """
+    with _opened(path) as file:
+        return _orientation(_open_header(file, path), path)
+
+
 @contextlib.contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[BinaryIO]:
     try:
@@ -199,15 +211,10 @@ def _decode_strictly(data: bytes, file_format: str, path: str | os.PathLike | No
 
 
 def _upright(pixels: np.ndarray, header: Image, path: str | os.PathLike | None) -> np.ndarray:
+    return turn_upright(pixels, _orientation(header, path))
+
+
+def _orientation(header: Image, path: str | os.PathLike | None) -> int:
     with _as_image_error(path):
         orientation = header.getexif().get(_ORIENTATION_TAG, 1)
-    if orientation not in range(2, 9):
-        return pixels
-    # EXIF 2.3, tag 274, says on which sides the first row and the first column belong.
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
+    return orientation if orientation in range(2, 9) else 1

@@ -2,13 +2,16 @@
 
 python scripts/benchmark.py pipeline --data COCO_FOLDER    training samples/s beside plain reading
 python scripts/benchmark.py step coco-r50                  a training step's share of the GEMM peak
+python scripts/benchmark.py multiposenet --output FOLDER   time by stage against 1 to 20 people
 """
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
+
+from posekit.commands import run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,9 +42,37 @@ class Step:
     """Steps that are timed, after one that is not."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Multiposenet:
+    """Time by stage against the number of people, and cost by block: the paper's Figures 8 and 7.
+
+    The people are set, not found: behind the network, raw outputs that give exactly so many people
+    take the place of its own.
+    """
+
+    recipe: Literal["r50", "r101", "small", "demo"] = "r50"
+    """Networks with random weights; "r50" is the paper's."""
+    model: Path | None = None
+    """Joined model (.keras) to measure instead."""
+    prn: tuple[str, ...] = ("prn-1x1024-d-r", "prn-small")
+    """PRN recipes, each of which is measured on the same networks."""
+    size: tuple[int, int] | None = None
+    """Height and width of the canvas, multiples of 32, pixels; none = the recipe's."""
+    people: tuple[int, ...] = (1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20)
+    """Numbers of people."""
+    rounds: int = 5
+    """Repetitions, of which the median counts; 0 = the cost by block alone."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """"cpu" adds up all threads: for a machine without a GPU that does other work at the time."""
+    output: Path | None = None
+    """Folder for benchmark.json, tables and plots."""
+
+
 def main() -> None:
     """Runs the benchmark that the command line names."""
-    choice = tyro.cli(Pipeline | Step, description=__doc__)
+    choice = tyro.cli(Pipeline | Step | Multiposenet, description=__doc__)
+    if isinstance(choice, Multiposenet):
+        return stages(choice)
     from multiposenet import benchmarks  # late: --help answers at once
 
     if isinstance(choice, Pipeline):
@@ -50,5 +81,17 @@ def main() -> None:
         benchmarks.step(choice.recipe, choice.batch_size, choice.steps)
 
 
+def stages(choice: Multiposenet) -> None:
+    """Builds or reads the models and measures them."""
+    from multiposenet.benchmark_models import model_of_file, random_models
+    from multiposenet.stage_benchmark import benchmark
+
+    if choice.model is None:
+        models = random_models(choice.recipe, choice.prn, choice.size)
+    else:
+        models = model_of_file(choice.model)
+    benchmark(models, choice.people, choice.rounds, choice.clock, choice.output)
+
+
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -115,13 +115,25 @@ def test_window_scores_by_hand():
     member = np.array([[[True], [True], [True], [False]]])
     scores = window_scores(maps, cells, member, np.array([[[0.5], [1], [1], [1]]]))
     # 15 x 15 reaches 7 cells: (27, 17) counts for (20, 10), (28, 10) not; (0, 0) for (7, 7) only.
-    assert scores[0, :, 0].tolist() == [5.5, 1000, 0, 0]
+    assert scores.numpy()[0, :, 0].tolist() == [5.5, 1000, 0, 0]
 
 
-def test_window_scores_refuse_nan():
+def test_a_diverged_network_is_named():
     maps = np.full((1, 56, 36, 1), np.nan, np.float32)
     with pytest.raises(ValueError, match="finite"):
-        window_scores(maps, np.zeros((1, 1, 1, 2), int), np.ones((1, 1, 1), bool))
+        group(lambda inputs: maps, np.ones((1, 1, 3)), np.array([[0, 0, 9, 9]]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 15)), min_size=1, max_size=4))
+def test_window_scores_are_the_sums(places):
+    maps = np.random.default_rng(0).random((1, 20, 16, 2), np.float32)
+    cells = np.tile(np.array(places)[None, :, None], (1, 1, 2, 1))
+    scores = window_scores(maps, cells, np.ones(cells.shape[:3], bool), window=5).numpy()
+    expected = [
+        maps[0, max(r - 2, 0) : r + 3, max(c - 2, 0) : c + 3].sum((0, 1)) for r, c in places
+    ]
+    np.testing.assert_allclose(scores[0], expected, rtol=1e-5)
 
 
 def test_poses_are_the_peaks_themselves():
@@ -136,16 +148,16 @@ def test_types_without_any_candidate_are_filled_from_the_map():
     maps[0, 14, 9] = 1
     peaks = np.array([[[0, 0, 0], [40, 40, 1]]], np.float32)
     boxes = np.array([[100.0, 200, 136, 312]])  # 1 pixel wide, 2 high per cell
-    filled = fill_unseen(np.zeros((1, 2, 3), np.float32), peaks, maps, boxes)
-    assert filled.tolist() == [[[109.5, 229, 0], [0, 0, 0]]]
+    filled = fill_unseen(np.full((1, 2, 3), 7, np.float32), peaks, maps, boxes)
+    assert filled.tolist() == [[[109.5, 229, 0], [7, 7, 7]]]
 
 
 def test_max_keeps_the_highest_peak_alone():
     cells, member = np.array([[[[20, 10]], [[40, 30]]]]), np.ones((1, 2, 1), bool)
     inputs = draw_inputs(cells, member) + draw_inputs(cells[:, :1], member[:, :1])
-    maps = max_maps(inputs)
+    maps = max_maps(inputs).numpy()
     assert maps[0, 20, 10, 0] == pytest.approx(0.159, abs=1e-3) and maps[0, 40, 30, 0] < 1e-6
-    assert not max_maps(np.zeros_like(inputs)).any()
+    assert not max_maps(np.zeros_like(inputs)).numpy().any()
 
 
 def test_ucr_and_softmax():
@@ -153,7 +165,7 @@ def test_ucr_and_softmax():
     prior = np.array([1.0, 0.5, 0, 1]).reshape(2, 2, 1)
     assert ucr_maps(inputs, prior).ravel().tolist() == [0, 0.5, 0, 3]
     expected = np.exp([0, 1, 2, 3]) / np.exp([0, 1, 2, 3]).sum()
-    np.testing.assert_allclose(softmax_maps(inputs).ravel(), expected)
+    np.testing.assert_allclose(softmax_maps(inputs).numpy().ravel(), expected)
 
 
 def test_two_people_side_by_side_get_their_own():

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from multiposenet.prn import prn, prn_loss
+from multiposenet.prn import cross_entropy, input_kind, prn, prn_loss, training_form
+from multiposenet.prn_inputs import draw_labels, draw_people, own_cells
 
 TINY = dict(num_keypoints=3, size=(6, 4), nodes=8)
 
@@ -73,11 +74,30 @@ def test_global_softmax_sums_over_all_maps():
 
 def test_loss_by_hand():
     # Two keypoints on two cells; the second keypoint is not labelled.
-    logits = np.log([[0.25, 0.9], [0.75, 0.1]]).reshape(1, 2, 1, 2)
-    labels = np.array([[0.5, 0], [0.5, 0]]).reshape(1, 2, 1, 2)
+    logits = np.log([[0.25, 0.75], [0.9, 0.1]]).reshape(1, 2, 2, 1)
+    labels = np.array([[0.5, 0.5], [0, 0]]).reshape(1, 2, 2, 1)
     expected = -0.5 * (np.log(0.25) + np.log(0.75))
-    loss = prn_loss({"logits": logits}, {"maps": labels})["maps"]
-    assert np.asarray(loss).tolist() == pytest.approx([expected])
-    loss = prn_loss({"logits": logits}, {"maps": labels}, "global")["maps"]
+    assert np.asarray(cross_entropy(logits, labels)).tolist() == pytest.approx([expected])
+    loss = cross_entropy(logits, labels, "global")
     assert np.asarray(loss).tolist() == pytest.approx([expected + np.log(2)])
-    assert np.asarray(prn_loss({"logits": logits}, {"maps": 0 * labels})["maps"]).tolist() == [0]
+    assert np.asarray(cross_entropy(logits, 0 * labels)).tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", ["peaks", "heatmaps"])
+def test_the_training_form_is_the_same_network_on_drawn_inputs(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.random((2, 4, 3, 2)) * 50, np.ones((2, 4, 3, 1))], -1)
+    points, boxes = points.astype(np.float32), np.array([[5, 0, 40, 50], [0, 9, 30, 40]])
+    model = prn(**TINY, kind=kind)
+    training = training_form(model)
+    assert [v is w for v, w in zip(training.variables, model.variables, strict=True)]
+    outputs = training({"candidates": points, "boxes": boxes.astype(np.float32)})
+    expected = np.asarray(model(draw_people(points, boxes, (6, 4), kind))["logits"])
+    logits = np.asarray(outputs["keypoint_logits"])
+    np.testing.assert_allclose(logits, expected.transpose(0, 3, 1, 2), atol=1e-5)
+    targets = {"keypoints": points[:, 1], "boxes": boxes}
+    labels = draw_labels(*own_cells(points[:, 1], boxes, (6, 4)), (6, 4), axis=1)
+    loss = prn_loss(outputs, targets)["maps"]
+    np.testing.assert_allclose(loss, cross_entropy(logits, labels), rtol=1e-5)
+    model.save(tmp_path / "prn.keras")
+    assert input_kind(keras.saving.load_model(tmp_path / "prn.keras")) == kind

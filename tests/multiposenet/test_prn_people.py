@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from multiposenet.prn_evaluation import as_table, assignment_ap, crowded_images, floors
-from multiposenet.prn_inputs import draw_labels, own_cells
+from multiposenet.prn_inputs import draw_labels, draw_people, own_cells
 from multiposenet.prn_people import AnnotationError, load_people, prior_maps
 from multiposenet.prn_samples import FIRST_SHARE, PrnSamples, easiest_first
 from posekit.skeletons import COCO
@@ -98,7 +98,7 @@ def test_selecting_keeps_images_in_step(file):
 
 def test_prior_is_the_mean_label(file):
     people = load_people(file).with_boxes("labelled")
-    labels = draw_labels(*own_cells(people.keypoints, people.boxes))
+    labels = draw_labels(*own_cells(people.keypoints, people.boxes)).numpy()
     counts = (people.keypoints[..., 2] > 0).sum(axis=0)
     np.testing.assert_allclose(prior_maps(people), labels.sum(axis=0) / counts, atol=1e-6)
 
@@ -117,6 +117,14 @@ def test_perfect_maps_reach_100_and_floors_do_not(file):
     assert "oracle      clean         100.0" in as_table(figures)
 
 
+def test_an_image_without_people_and_heatmap_inputs(file):
+    people = load_people(file)
+    people = people.select(people.images == 1)
+    for kind in ("peaks", "heatmaps"):
+        figures = assignment_ap(floors(), people, chunk=1, kind=kind)["all"]
+        assert figures["softmax", "clean"].metrics["AP"] > 0.1
+
+
 def test_chunks_do_not_change_the_figures(file):
     people, methods = load_people(file), floors()
     one, two = (assignment_ap(methods, people, chunk=chunk)["all"] for chunk in (1, 512))
@@ -124,27 +132,32 @@ def test_chunks_do_not_change_the_figures(file):
         assert one[key].stats == two[key].stats
 
 
-def test_samples_show_the_neighbours_and_ask_for_oneself(file):
+def test_samples_hold_everybody_and_ask_for_oneself(file):
     people = load_people(file)
-    samples = PrnSamples(people, np.array([2]))
-    inputs, labels, ids = samples.arrays(np.array([0]), np.array([0]))
-    assert ids.tolist() == [7] and labels[0].sum() == pytest.approx(17, abs=1e-3)
-    own, _ = own_cells(people.keypoints[[2]], people.boxes[[2]])
+    samples = PrnSamples(people, np.array([2, 0]))
+    candidates, boxes, own, ids = samples.arrays(np.array([0, 1]), np.array([0, 1]))
+    assert ids.tolist() == [7, 5] and boxes.tolist() == [[10, 10, 110, 210], [0, 0, 50, 80]]
+    assert candidates.shape == (2, 4, 17, 3)  # four people at most, also where there are two
+    assert samples.arrays(np.array([1]), np.array([1]))[0].shape == (1, 4, 17, 3)
+    assert candidates[..., 2].sum(axis=(1, 2)).tolist() == [31, 4]
+    np.testing.assert_array_equal(own, people.keypoints[[2, 0]])
+    inputs = draw_people(candidates, boxes).numpy()
     # A neighbour's first keypoint lies in the box as well, so channel 0 has more than one impulse.
     assert inputs[0, :, :, 0].sum() > 1.5
-    row, column = own[0, 0]
-    assert labels[0, row, column, 0] == labels[0, :, :, 0].max()
 
 
-def test_loading_equals_drawing(file):
+def test_loading_equals_reading(file):
     samples = PrnSamples(load_people(file), np.array([0, 2, 3]), jitter=0.05, false_peaks=0.5)
     indices, draws = np.array([2, 0, 1, 2]), np.arange(40, 44)
-    inputs, labels, ids = samples.arrays(indices, draws)
+    candidates, boxes, own, ids = samples.arrays(indices, draws)
+    assert candidates.shape == (4, 5, 17, 3)  # the false ones last
     loaded = list(samples.load(indices, draws).as_numpy_iterator())
     assert len(loaded) == 4
-    for row, (x, targets, weights) in enumerate(loaded):
-        np.testing.assert_array_equal(x, inputs[row])
-        np.testing.assert_array_equal(targets["maps"], labels[row])
+    for row, (people, targets, weights) in enumerate(loaded):
+        np.testing.assert_array_equal(people["candidates"], candidates[row])
+        np.testing.assert_array_equal(people["boxes"], boxes[row])
+        np.testing.assert_array_equal(targets["boxes"], boxes[row])
+        np.testing.assert_array_equal(targets["keypoints"], own[row])
         assert targets["image_id"] == ids[row] and not weights
 
 

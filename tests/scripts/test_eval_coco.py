@@ -37,7 +37,8 @@ def test_help_answers_at_once():
     start = time.perf_counter()
     done = run("--help")
     assert time.perf_counter() - start < 2 and done.returncode == 0
-    assert "--annotations" in done.stdout and "--curves" in done.stdout
+    for word in ("--annotations", "--curves", "--data", "--grouping", "MODEL"):
+        assert word in done.stdout
 
 
 @pytest.mark.parametrize("kind, names", [("keypoints", 10), ("bbox", 12)])
@@ -82,5 +83,31 @@ def test_rejected_input_exits_with_two(tmp_path, results, words, message):
     assert "Traceback" not in done.stderr
 
 
-def test_missing_options_exit_with_two():
-    assert run().returncode == 2
+@pytest.mark.parametrize(
+    "words", [(), ("--data", "d", "--results", "r"), ("m.keras",), ("--annotations", "a")]
+)
+def test_forms_that_are_mixed_or_not_whole_exit_with_two(words):
+    done = run(*words)
+    assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
+    assert "--data" in done.stderr
+
+
+def test_a_model_on_a_folder(tmp_path):
+    from tiny_networks import joined
+
+    from posekit.datasets.synthetic import write_coco
+
+    write_coco(tmp_path, "val", 3, (64, 80), seed=0, people=(1, 2))
+    joined().save(tmp_path / "tiny.keras")
+    broken = sorted((tmp_path / "val").iterdir())[0]
+    broken.write_bytes(b"no picture")
+    model = tmp_path / "tiny.keras", "--data", tmp_path
+    done = run(*model, "--json", "--images", 2, "--curves", tmp_path / "c.png")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert set(report["keypoints"]["metrics"]) >= {"AP", "APM"} and 0 <= report["mask_iou"] <= 1
+    counts = {"ground_truth": 3, "evaluated": 1, "skipped": 2, "unknown": 0, "damaged": 1}
+    assert report["images"] == counts | {"predicted": 1}
+    assert report["damaged"][0]["path"] == broken.name in done.stderr
+    assert report["protocol"]["scales"] == [1.0] and report["protocol"]["split"] == "val"
+    assert (tmp_path / "c.png").stat().st_size > 5000

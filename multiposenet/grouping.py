@@ -1,0 +1,88 @@
+"""Gives the peaks of a batch of images to its person boxes, inside a TensorFlow graph.
+
+All people of all images go through the Pose Residual Network in one call. `assignment.group` is the
+same for one image, in NumPy.
+"""
+
+import keras
+import tensorflow as tf
+
+from multiposenet.assignment import window_scores
+from multiposenet.graph_assignment import assign_in_graph
+from multiposenet.prn_inputs import MARGIN, draw_inputs, locate
+
+
+def group_in_graph(
+    prn: keras.Model,
+    peaks: tf.Tensor,
+    boxes: tf.Tensor,
+    num: tf.Tensor,
+    rule: str = "clean",
+    margin: float = MARGIN,
+    weights: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Groups peaks into one pose per box.
+
+    Args:
+        prn: see `prn.prn`.
+        peaks: (B, K, M, 3) x, y, score in network pixels, from `graph_peaks.find_peaks_in_graph`.
+        boxes: (B, N, 4) xyxy, network pixels.
+        num: (B,) int32; the first so many boxes of each image are people.
+        rule: see `assignment.assign`.
+        margin: see `prn_inputs.locate`.
+        weights: (B, N) factor on each person's scores where people compete for a peak; None: 1.
+
+    Returns:
+        (B, N, K, 3) float32 x, y, score; 0 where a person has no keypoint.
+    """
+    candidates = tf.transpose(peaks, (0, 2, 1, 3))  # (B, M, K, 3)
+    people = tf.where(tf.sequence_mask(num, tf.shape(boxes)[1]))  # (P, 2) image, row
+    scores, member = score_candidates(
+        prn, tf.gather(candidates, people[:, 0]), tf.gather_nd(boxes, people), margin
+    )
+    if weights is not None:
+        scores *= tf.gather_nd(weights, people)[:, None, None]
+    shape = tf.concat([tf.shape(boxes)[:2], tf.shape(candidates)[1:3]], axis=0)
+    shape = tf.cast(shape, tf.int64)
+    scores = tf.scatter_nd(people, scores, shape)
+    member = tf.scatter_nd(people, tf.cast(member, tf.int32), shape) > 0
+    return take_in_graph(candidates, assign_in_graph(scores, member, rule))
+
+
+def score_candidates(
+    prn: keras.Model, candidates: tf.Tensor, boxes: tf.Tensor, margin: float = MARGIN
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Scores every candidate for every person.
+
+    Args:
+        prn: see `prn.prn`.
+        candidates: (P, M, K, 3) x, y, score of each person's image.
+        boxes: (P, 4) xyxy.
+        margin: see `prn_inputs.locate`.
+
+    Returns:
+        scores: (P, M, K) float32, from the PRN's maps and the candidates' own scores.
+        member: (P, M, K) bool, which candidates the person may take.
+    """
+    size = prn.input_shape[1:3]
+    cells, member = locate(candidates, boxes, size, margin)
+    maps = prn(draw_inputs(cells, member, size), training=False)["maps"]
+    return window_scores(maps, cells, member, candidates[..., 2]), member
+
+
+def take_in_graph(candidates: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Collects the chosen candidates.
+
+    Args:
+        candidates: (B, M, K, 3) x, y, score.
+        chosen: (B, N, K) int32, -1 for none.
+
+    Returns:
+        (B, N, K, 3) float32; 0 where none was chosen.
+    """
+    # One row of zeros more, so that there is always something to gather.
+    padded = tf.pad(candidates, [[0, 0], [0, 1], [0, 0], [0, 0]])
+    places = tf.where(chosen >= 0, chosen, tf.shape(candidates)[1])
+    by_kind = tf.transpose(padded, (0, 2, 1, 3))  # (B, K, M + 1, 3)
+    found = tf.gather(by_kind, tf.transpose(places, (0, 2, 1)), batch_dims=2)
+    return tf.transpose(found, (0, 2, 1, 3))

@@ -1,0 +1,70 @@
+"""Find the people of photos: boxes, keypoints and a person mask.
+
+python scripts/predict.py PHOTO.jpg FOLDER "FOLDER/**/*.png"      with the weights that come along
+python scripts/predict.py FOLDER --model a.keras b.keras --flip --scales 0.75 1 1.25
+
+Of a folder, the images in it are taken, not those of its sub-folders. Writes into --output:
+NAME.json (boxes, scores, keypoints, mask) and NAME.jpg (a picture of them) of each photo; for the
+whole results.json (COCO keypoint results), images.json (which photo has which image id),
+rejected.json (photos that cannot be read) and with --as-annotations annotations.json (a COCO
+keypoint file, for annotation tools). JSON is in pixels of the file as stored, pictures are upright.
+Exit code 0: done, 3: some photos were skipped, 2: none could be read, or wrong options.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import tyro
+
+from posekit.commands import run
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What to predict, and how."""
+
+    photos: tyro.conf.Positional[tuple[str, ...]]
+    """Image files, folders, globs in quotes; in front of the options that take several words."""
+    model: tuple[Path, ...] = ()
+    """Joined models, .keras files; several are an ensemble; none: the weights that come along."""
+    output: Path = Path("predictions")
+    """Folder to write into."""
+    score: float = 0.2
+    """Least pose score of a person in pictures and annotations.json; the other files hold all."""
+    flip: bool = False
+    """Read mirrored photos as well: slower, better."""
+    scales: tuple[float, ...] = (1.0,)
+    """Factors on the model's size; several are slower and better."""
+    as_annotations: bool = False
+    """Also write annotations.json, a COCO keypoint file."""
+    batch_size: int = 4
+    """Photos that are predicted at once, while as many are read."""
+
+
+def main() -> int:
+    """Reads the command line, predicts and writes; returns the exit code."""
+    options = tyro.cli(Prediction, description=__doc__)
+    from multiposenet import predict_files as files  # late: --help answers at once
+
+    files.check_numbers(options.score, options.scales, options.batch_size)
+    photos = files.photos_for(options.photos, options.output)
+    from multiposenet.model import PRETRAINED, load_multiposenet
+    from multiposenet.prediction import Predictor
+
+    paths = options.model or (PRETRAINED,)
+    models = tuple(path.name for path in paths)
+    predictor = Predictor([load_multiposenet(path) for path in paths], options.flip, options.scales)
+    settings = options.score, options.as_annotations, options.batch_size
+    done = files.predict_files(predictor, photos, options.output, models, *settings)
+    print(
+        f"{done.photos} photos, {done.people} people, {done.clear} of them with a score of at "
+        f"least {options.score}: {options.output}"
+    )
+    if done.skipped:
+        print(f"{done.skipped} photos were skipped, see rejected.json", file=sys.stderr)
+    return done.exit_code
+
+
+if __name__ == "__main__":
+    run(main)
