@@ -2,9 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test slow lint
+.PHONY: demo crowds test slow lint
 demo: $(VENV)/ready
 	$(VENV)/bin/python scripts/train_keypoint.py demo
+
+# Keypoints, person detector and PRN in turn, joined and evaluated on held-out crowds.
+crowds: $(VENV)/ready
+	$(VENV)/bin/python scripts/train_keypoint.py demo-crowds
+	$(VENV)/bin/python scripts/train_detector.py demo-crowds
+	$(VENV)/bin/python scripts/train_prn.py demo-crowds
+	$(VENV)/bin/python scripts/join.py runs/demo-crowds runs/detector-demo-crowds runs/prn-demo-crowds \
+		--output runs/crowds.keras --shorter-edge 192 --canvas 192 256 --nms 0.5
+	for grouping in prn max "ucr --prior runs/prn-demo-crowds/prior.npz"; do \
+		$(VENV)/bin/python scripts/eval_coco.py runs/crowds.keras --data runs/synthetic/192px-*-crowding0.3-* \
+			--grouping $$grouping --picture runs/crowds-$${grouping%% *}.png; \
+	done
 
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -5,7 +5,7 @@ Imports no TensorFlow, so that `--help` answers at once.
 
 import dataclasses
 
-from multiposenet.recipes import KEYPOINT_RECIPES
+from multiposenet.recipes import CROWDS, KEYPOINT_RECIPES
 from posekit.recipes import TrainingRecipe
 
 
@@ -43,25 +43,39 @@ class DetectorRecipe(TrainingRecipe):
     """Evaluations without improvement before a plateau drops the rate."""
 
 
-_DEMO = KEYPOINT_RECIPES["demo"][1]
+_KEYPOINTS = KEYPOINT_RECIPES["demo"][1]
+_DEMO = DetectorRecipe(
+    keypoint_run="demo",
+    name="detector-demo",
+    synthetic=_KEYPOINTS.synthetic,
+    fpn_depth=64,
+    depth=64,
+    shorter_edge=_KEYPOINTS.patch_size,
+    longer_edge=224,
+    scale=(0.8, 1.25),
+    batch_size=8,
+    epochs=6,
+    learning_rate=1e-3,
+    schedule="cosine",
+    eval_images=100,
+)
 
 DETECTOR_RECIPES: dict[str, tuple[str, DetectorRecipe]] = {
     "demo": (
         "On the backbone of the keypoint demo and its synthetic people; minutes on two cores.",
-        DetectorRecipe(
-            keypoint_run="demo",
-            name="detector-demo",
-            synthetic=_DEMO.synthetic,
-            fpn_depth=64,
-            depth=64,
-            shorter_edge=_DEMO.patch_size,
-            longer_edge=224,
-            scale=(0.8, 1.25),
-            batch_size=8,
-            epochs=6,
-            learning_rate=1e-3,
-            schedule="cosine",
-            eval_images=100,
+        _DEMO,
+    ),
+    "demo-crowds": (
+        "On the backbone of the keypoint recipe demo-crowds and its crowds; second of three.",
+        dataclasses.replace(
+            _DEMO,
+            keypoint_run="demo-crowds",
+            name="detector-demo-crowds",
+            synthetic=CROWDS,
+            shorter_edge=192,
+            longer_edge=256,
+            nms=0.5,
+            epochs=5,
         ),
     ),
     "detector-small": (

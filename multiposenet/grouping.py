@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from multiposenet.assignment import window_scores
 from multiposenet.graph_assignment import assign_in_graph
-from multiposenet.prn_inputs import MARGIN, draw_inputs, locate
+from multiposenet.keypoint_subnet import STRIDE
+from multiposenet.prn import input_kind
+from multiposenet.prn_inputs import MARGIN, crop_heatmaps, draw_inputs, locate
 
 
 def group_in_graph(
@@ -20,6 +22,7 @@ def group_in_graph(
     rule: str = "clean",
     margin: float = MARGIN,
     weights: tf.Tensor | None = None,
+    heatmaps: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Groups peaks into one pose per box.
 
@@ -31,15 +34,18 @@ def group_in_graph(
         rule: see `assignment.assign`.
         margin: see `prn_inputs.locate`.
         weights: (B, N) factor on each person's scores where people compete for a peak; None: 1.
+        heatmaps: (B, h, w, K), which a PRN of raw heatmap crops reads (`prn.input_kind`).
 
     Returns:
         (B, N, K, 3) float32 x, y, score; 0 where a person has no keypoint.
     """
     candidates = tf.transpose(peaks, (0, 2, 1, 3))  # (B, M, K, 3)
     people = tf.where(tf.sequence_mask(num, tf.shape(boxes)[1]))  # (P, 2) image, row
-    scores, member = score_candidates(
-        prn, tf.gather(candidates, people[:, 0]), tf.gather_nd(boxes, people), margin
-    )
+    own = tf.gather(candidates, people[:, 0]), tf.gather_nd(boxes, people)
+    crops = None
+    if input_kind(prn) == "heatmaps":
+        crops = crop_heatmaps(heatmaps, people[:, 0], own[1], STRIDE, prn.input_shape[1:3])
+    scores, member = score_candidates(prn, *own, margin, crops)
     if weights is not None:
         scores *= tf.gather_nd(weights, people)[:, None, None]
     shape = tf.concat([tf.shape(boxes)[:2], tf.shape(candidates)[1:3]], axis=0)
@@ -50,7 +56,11 @@ def group_in_graph(
 
 
 def score_candidates(
-    prn: keras.Model, candidates: tf.Tensor, boxes: tf.Tensor, margin: float = MARGIN
+    prn: keras.Model,
+    candidates: tf.Tensor,
+    boxes: tf.Tensor,
+    margin: float = MARGIN,
+    inputs: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Scores every candidate for every person.
 
@@ -59,6 +69,7 @@ def score_candidates(
         candidates: (P, M, K, 3) x, y, score of each person's image.
         boxes: (P, 4) xyxy.
         margin: see `prn_inputs.locate`.
+        inputs: (P, h, w, K) that the PRN reads; None: impulses at the candidates.
 
     Returns:
         scores: (P, M, K) float32, from the PRN's maps and the candidates' own scores.
@@ -66,7 +77,8 @@ def score_candidates(
     """
     size = prn.input_shape[1:3]
     cells, member = locate(candidates, boxes, size, margin)
-    maps = prn(draw_inputs(cells, member, size), training=False)["maps"]
+    inputs = draw_inputs(cells, member, size) if inputs is None else inputs
+    maps = prn(inputs, training=False)["maps"]
     return window_scores(maps, cells, member, candidates[..., 2]), member
 
 

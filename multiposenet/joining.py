@@ -5,11 +5,9 @@ from pathlib import Path
 import keras
 
 from multiposenet.model import ModelError, join
-from posekit import skeletons
+from multiposenet.prn_files import skeleton_named
 from posekit.checkpoints import save_keras
 from posekit.half_precision import save_half
-
-_SKELETONS = {s.name: s for s in (skeletons.COCO, skeletons.MPII, skeletons.POSETRACK)}
 
 
 def join_files(
@@ -36,7 +34,7 @@ def join_files(
         ModelError: naming the file that cannot be used.
     """
     parts = [_load(path) for path in (keypoints, detector, prn)]
-    model = join(*parts, _skeleton(skeleton), **settings)
+    model = join(*parts, skeleton_named(skeleton), **settings)
     output.parent.mkdir(parents=True, exist_ok=True)
     (save_half if half else save_keras)(model, output)
     return model
@@ -50,15 +48,3 @@ def _load(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: expected a trained network, received: {error}") from error
-
-
-def _skeleton(name: str) -> skeletons.Skeleton:
-    if name in _SKELETONS:
-        return _SKELETONS[name]
-    try:
-        return skeletons.load_skeleton(name)
-    except (ValueError, OSError) as error:
-        raise ModelError(
-            f"expected a skeleton of {sorted(_SKELETONS)} or a YAML file, received {name!r}: "
-            f"{error}"
-        ) from error

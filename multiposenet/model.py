@@ -96,8 +96,8 @@ def pose_head(model: keras.Model) -> PoseHead:
     if layers:
         return layers[0]
     raise ModelError(
-        f"expected a model with a PoseHead, received one with the outputs {sorted(_outputs(model))}; "
-        "join keypoint model, detector and PRN first (scripts/join.py)"
+        "expected a model with a PoseHead, received one with the outputs "
+        f"{sorted(_outputs(model))}; join the three networks first (scripts/join.py)"
     )
 
 

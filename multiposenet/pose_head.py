@@ -91,6 +91,7 @@ class PoseHead(keras.layers.Layer):
             found["num"],
             self.settings.rule,
             weights=box_scores**self.settings.box_weight if self.settings.box_weight else None,
+            heatmaps=heatmaps,
         )
         return {
             "boxes": boxes,

@@ -6,6 +6,7 @@ from keras import layers, ops
 from multiposenet.prn_inputs import SIZE, InputKind, draw_labels, draw_people, own_cells
 
 _NAMES = {"peaks": "prn", "heatmaps": "prn_of_heatmaps"}
+_UNSEEN = "none_logits"
 
 
 def prn(
@@ -19,6 +20,7 @@ def prn(
     softmax: str = "keypoint",
     rank: int | None = None,
     kind: InputKind = "peaks",
+    none: bool = False,
 ) -> keras.Model:
     """Builds y = softmax(phi(x) + x), phi a perceptron over all cells of all keypoints at once.
 
@@ -36,18 +38,25 @@ def prn(
             the same for all keypoints, and a dense layer between them and the nodes. With rank 64
             and 768 nodes 1.97 million, for K = 17.
         kind: of the inputs that it is made for, see `prn_inputs`; `input_kind` reads it again.
+        none: adds to the cells of each keypoint one more place, "not to be seen", with a logit of
+            its own, so that a person without a left wrist leaves its neighbour's alone. Not in the
+            paper, whose maps give every person a share of 1.
 
     Returns:
         Model of "inputs" (N, height, width, K) float32 to "logits" and "maps", both (N, height,
-        width, K) float32. Maps sum to 1 over the cells ("keypoint") or in all ("global").
+        width, K) float32. Maps sum to 1 over the cells ("keypoint") or in all ("global"); with
+        `none` to less.
 
     Raises:
-        ValueError: an unknown softmax, a count below 1.
+        ValueError: an unknown softmax, `none` with a global one, a count below 1.
     """
-    if softmax not in ("keypoint", "global") or min(nodes, hidden_layers, rank or 1) < 1:
+    if (
+        softmax not in ("keypoint", "global")[: 2 - none]
+        or min(nodes, hidden_layers, rank or 1) < 1
+    ):
         raise ValueError(
-            "expected softmax 'keypoint' or 'global' and nodes, hidden_layers and rank of at least "
-            f"1, received {softmax!r}, {nodes}, {hidden_layers} and {rank}"
+            "expected softmax 'keypoint' or 'global' (not with none) and nodes, hidden_layers and "
+            f"rank of at least 1, received {softmax!r}, {nodes}, {hidden_layers} and {rank}"
         )
     shape = (num_keypoints, *size)
     inputs = keras.Input((*size, num_keypoints), dtype="float32", name="inputs")
@@ -57,14 +66,14 @@ def prn(
     for number in range(1, hidden_layers + 1):
         x = layers.Dense(nodes, activation="relu", name=f"hidden{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x) if dropout else x
+    unseen = layers.Dense(num_keypoints, dtype="float32", name=_UNSEEN)(x) if none else None
     x = _cells(x, shape, rank)
     x = layers.ReLU(dtype="float32", name="relu")(x) if relu_residual else x
     if residual:
         x = layers.Add(dtype="float32", name="residual")([x, maps])
     x = layers.Activation("linear", dtype="float32", name="keypoint_logits")(x)
     logits = layers.Permute((2, 3, 1), dtype="float32", name="logits")(x)
-    axes = (2, 3) if softmax == "keypoint" else (1, 2, 3)
-    x = layers.Softmax(axis=axes, dtype="float32", name="keypoint_maps")(x)
+    x = _shares(x, unseen, softmax)
     maps = layers.Permute((2, 3, 1), dtype="float32", name="maps")(x)
     return keras.Model(inputs, {"logits": logits, "maps": maps}, name=_NAMES[kind])
 
@@ -82,11 +91,13 @@ def training_form(model: keras.Model) -> keras.Model:
 
     Returns:
         Model of {"candidates": (N, M, K, 3), "boxes": (N, 4)}, see `prn_inputs.locate`, to
-        {"keypoint_logits": (N, K, height, width)} float32.
+        {"keypoint_logits": (N, K, height, width)} float32, and where the network has such a place
+        {"none_logits": (N, K)}.
     """
     maps = model.get_layer("by_keypoint").output
     (num_keypoints, *size), kind = maps.shape[1:], input_kind(model)
-    network = keras.Model(maps, model.get_layer("keypoint_logits").output, name="network")
+    names = {layer.name for layer in model.layers} & {"keypoint_logits", _UNSEEN}
+    network = keras.Model(maps, {name: model.get_layer(name).output for name in names}, name="net")
 
     def draw(people):
         return draw_people(**people, size=size, kind=kind, axis=1)
@@ -96,34 +107,37 @@ def training_form(model: keras.Model) -> keras.Model:
         "boxes": keras.Input((4,), dtype="float32", name="boxes"),
     }
     drawn = layers.Lambda(draw, output_shape=maps.shape[1:], dtype="float32", name="draw")(people)
-    return keras.Model(people, {"keypoint_logits": network(drawn)}, name="prn_training")
+    return keras.Model(people, network(drawn), name="prn_training")
 
 
 def prn_loss(outputs: dict, targets: dict, softmax: str = "keypoint") -> dict:
     """Cross-entropy between the label maps and the softmax, per person.
 
     Args:
-        outputs: "keypoint_logits" (N, K, h, w), of `training_form`.
+        outputs: of `training_form`.
         targets: "keypoints" (N, K, 3) and "boxes" (N, 4) of the people.
         softmax: as in `prn`.
 
     Returns:
-        "maps": (N,) mean over the labelled keypoints.
+        "maps": (N,) mean over the labelled keypoints; with a place for what is not to be seen, over
+        all, since that is where unlabelled ones belong.
     """
     logits = outputs["keypoint_logits"]
     size = tuple(logits.shape[2:])
     cells, labelled = own_cells(targets["keypoints"], targets["boxes"], size)
     labels = draw_labels(cells, labelled, size, axis=1)
-    return {"maps": cross_entropy(logits, labels, softmax)}
+    return {"maps": cross_entropy(logits, labels, softmax, outputs.get(_UNSEEN))}
 
 
-def cross_entropy(logits, labels, softmax: str = "keypoint"):
+def cross_entropy(logits, labels, softmax: str = "keypoint", none_logits=None):
     """Mean over the labelled keypoints of the cross-entropy, per person.
 
     Args:
         logits: (N, K, h, w).
         labels: (N, K, h, w); each map sums to 1, or to 0 where there is no label.
         softmax: as in `prn`.
+        none_logits: (N, K), of the place where keypoints without label belong; the mean is then
+            over all keypoints.
 
     Returns:
         (N,).
@@ -138,10 +152,26 @@ def cross_entropy(logits, labels, softmax: str = "keypoint"):
     # The sum over cells of y log(softmax) without a second pass over the maps.
     fit = ops.sum(labels * logits, axis=(2, 3))
     entropy = ops.logsumexp(logits, axis=axes)
+    if none_logits is not None:
+        entropy = ops.logaddexp(entropy, none_logits)
+        return ops.mean(entropy - fit - (1 - mass) * none_logits, axis=-1)
     if softmax == "global":
         entropy = entropy[:, None]
     loss = ops.sum(mass * entropy - fit, axis=-1)
     return loss / ops.maximum(ops.sum(mass, axis=-1), 1.0)
+
+
+def _shares(logits, none_logits, softmax: str):
+    """Softmax of (N, K, h, w) logits; of each keypoint's cells and (N, K) logits beside them."""
+    if none_logits is None:
+        axes = (2, 3) if softmax == "keypoint" else (1, 2, 3)
+        return layers.Softmax(axis=axes, dtype="float32", name="keypoint_maps")(logits)
+    shape = logits.shape[1:]
+    cells = layers.Reshape((shape[0], -1), dtype="float32", name="flat_logits")(logits)
+    beside = layers.Reshape((shape[0], 1), dtype="float32", name="beside")(none_logits)
+    places = layers.Concatenate(dtype="float32", name="with_none")([cells, beside])
+    shares = layers.Softmax(dtype="float32", name="shares")(places)[..., :-1]
+    return layers.Reshape(shape, dtype="float32", name="keypoint_maps")(shares)
 
 
 def _flat_places(x, rank: int | None):

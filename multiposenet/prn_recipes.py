@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
+from multiposenet.recipes import CROWDS
 from posekit.datasets.synthetic_folder import SyntheticFolder
 from posekit.recipes import TrainingRecipe
 
@@ -36,6 +37,8 @@ class PrnRecipe(TrainingRecipe):
     """ReLU on what is added, as in the public code."""
     softmax: Literal["keypoint", "global"] = "keypoint"
     """Softmax over the cells of each keypoint, or over all maps at once (public code)."""
+    none: bool = False
+    """A place of its own for keypoints that are not to be seen; see `prn.prn`."""
     rank: int | None = None
     """Maps shared by all keypoints in place of dense layers over all cells; none = dense."""
 
@@ -60,19 +63,29 @@ class PrnRecipe(TrainingRecipe):
     """Steps between two checkpoints within an epoch; one is always written at its end."""
 
 
+_DEMO = PrnRecipe(
+    name="prn-demo",
+    nodes=256,
+    rank=32,
+    none=True,
+    synthetic=SyntheticFolder(train=3000, val=200, people=(2, 6), heights=(0.5, 1.0), crowding=0.5),
+    jitter=0.02,
+    false_peaks=0.1,
+    batch_size=64,
+    epochs=10,
+    learning_rate=2e-3,
+    schedule="cosine",
+)
+
 PRN_RECIPES: dict[str, tuple[str, PrnRecipe]] = {
     "demo": (
-        "Small network on synthetic crowds; minutes on two cores.",
-        PrnRecipe(
-            nodes=256,
-            rank=32,
-            synthetic=SyntheticFolder(
-                train=3000, val=200, people=(2, 6), heights=(0.5, 1.0), crowding=0.5
-            ),
-            batch_size=64,
-            epochs=10,
-            learning_rate=2e-3,
-            schedule="cosine",
+        "Small network on synthetic crowds; a minute or two on two cores.",
+        _DEMO,
+    ),
+    "demo-crowds": (
+        "On the crowds of the keypoint recipe demo-crowds; third of three.",
+        dataclasses.replace(
+            _DEMO, name="prn-demo-crowds", synthetic=CROWDS, synthetic_side=192, eval_images=100
         ),
     ),
     "prn-1x1024-d-r": ("Table 3, 1x1024 D+R: 89.4 assignment AP.", PrnRecipe()),
@@ -89,10 +102,11 @@ PRN_RECIPES: dict[str, tuple[str, PrnRecipe]] = {
         PrnRecipe(
             nodes=768,
             rank=64,
+            none=True,
             dropout=0.2,
             learning_rate=3e-3,
             schedule="cosine",
-            epochs=20,
+            epochs=8,
         ),
     ),
 }

@@ -47,29 +47,32 @@ class KeypointRecipe(TrainingRecipe):
 
 _R101 = KeypointRecipe(backbone="resnet101")
 
+CROWDS = SyntheticFolder(train=3000, val=100, people=(2, 5), heights=(0.6, 1.1), crowding=0.3)
+"""Synthetic people who hide each other: what all three networks of `demo-crowds` learn from."""
+_DEMO = KeypointRecipe(
+    backbone="resnet18-half",
+    backbone_weights="none",
+    fpn_depth=64,
+    depth=32,
+    synthetic=SyntheticFolder(train=3000, val=100, people=(1, 4), heights=(0.6, 1.1), crowding=0.2),
+    patch_size=160,
+    sigma=1.5,
+    rotation=10.0,
+    scale=(0.9, 1.2),
+    flip=0.5,
+    batch_size=8,
+    epochs=10,
+    learning_rate=3e-3,
+    schedule="cosine",
+    mask_weight=0.2,
+    eval_images=100,
+)
+
 KEYPOINT_RECIPES: dict[str, tuple[str, KeypointRecipe]] = {
-    "demo": (
-        "Small network on synthetic people; minutes on two cores.",
-        KeypointRecipe(
-            backbone="resnet18-half",
-            backbone_weights="none",
-            fpn_depth=64,
-            depth=32,
-            synthetic=SyntheticFolder(
-                train=3000, val=100, people=(1, 4), heights=(0.6, 1.1), crowding=0.2
-            ),
-            patch_size=160,
-            sigma=1.5,
-            rotation=10.0,
-            scale=(0.9, 1.2),
-            flip=0.5,
-            batch_size=8,
-            epochs=10,
-            learning_rate=3e-3,
-            schedule="cosine",
-            mask_weight=0.2,
-            eval_images=100,
-        ),
+    "demo": ("Small network on synthetic people; minutes on two cores.", _DEMO),
+    "demo-crowds": (
+        "The same on larger pictures of crowds; first of the whole model's three trainings.",
+        dataclasses.replace(_DEMO, synthetic=CROWDS, patch_size=192, epochs=16),
     ),
     "small": (
         "MobileNetV2 with narrow heads, for training on real images without a GPU.",

@@ -120,6 +120,7 @@ def build_prn(recipe: PrnRecipe, num_keypoints: int) -> keras.Model:
         relu_residual=recipe.relu_residual,
         softmax=recipe.softmax,
         rank=recipe.rank,
+        none=recipe.none,
         kind=recipe.inputs,
     )
 

@@ -32,9 +32,7 @@ def scene(mirrored=False):
     if mirrored:  # pixel x lies at 192 - 4 - x
         keypoints[..., 0] = 188 - keypoints[..., 0]
         keypoints = keypoints[:, FLIP]
-        boxes = np.stack(
-            [189 - boxes[:, 2], boxes[:, 1], 189 - boxes[:, 0], boxes[:, 3]], axis=1
-        )
+        boxes = np.stack([189 - boxes[:, 2], boxes[:, 1], 189 - boxes[:, 0], boxes[:, 3]], axis=1)
     return keypoints, boxes
 
 
@@ -49,17 +47,18 @@ def maps_of(keypoints, boxes, size=SIZE):
     return {"heatmaps": heatmaps, "mask": mask, "class_logits": logits, "box_deltas": deltas}
 
 
-def head(**settings):
+def head(kind="peaks", **settings):
     """A head whose PRN adds nothing to its input."""
-    network = prn(COCO.num_keypoints, nodes=1)
+    network = prn(COCO.num_keypoints, nodes=1, kind=kind)
     for variable in network.trainable_variables:
         variable.assign(tf.zeros_like(variable))
     return PoseHead(network, COCO, PoseSettings(**settings))
 
 
-def test_perfect_maps_give_the_people():
+@pytest.mark.parametrize("kind", ["peaks", "heatmaps"])
+def test_perfect_maps_give_the_people(kind):
     keypoints, boxes = scene()
-    found = head()(maps_of(keypoints, boxes))
+    found = head(kind)(maps_of(keypoints, boxes))
     assert found["num_poses"].numpy().tolist() == [2]
     order = np.argsort(found["boxes"][0, :, 0])
     np.testing.assert_allclose(found["boxes"].numpy()[0, order], boxes, atol=0.5)

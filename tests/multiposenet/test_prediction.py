@@ -44,7 +44,13 @@ def test_pooling_keeps_the_better_of_two_alike_and_bare_boxes_that_stand_alone()
     pose = np.concatenate([rng.uniform(10, 90, (17, 2)), np.full((17, 1), 0.5)], axis=1)
     nobody = np.zeros((17, 3))
     keypoints = np.stack([pose, pose + [1, 0, 0.2], nobody, nobody, nobody])
-    boxes = [[0, 0, 100, 100], [1, 0, 101, 100], [2, 0, 99, 99], [200, 0, 300, 90], [205, 0, 300, 90]]
+    boxes = [
+        [0, 0, 100, 100],
+        [1, 0, 101, 100],
+        [2, 0, 99, 99],
+        [200, 0, 300, 90],
+        [205, 0, 300, 90],
+    ]
     poses = Poses(keypoints, [0.5, 0.7, 0, 0, 0], np.float32(boxes), COCO)
     kept = pool(poses, np.float32([0.9, 0.8, 0.9, 0.3, 0.4]), 0.7)
     assert kept.tolist() == [1, 4]

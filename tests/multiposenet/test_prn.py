@@ -101,3 +101,28 @@ def test_the_training_form_is_the_same_network_on_drawn_inputs(kind, tmp_path):
     np.testing.assert_allclose(loss, cross_entropy(logits, labels), rtol=1e-5)
     model.save(tmp_path / "prn.keras")
     assert input_kind(keras.saving.load_model(tmp_path / "prn.keras")) == kind
+
+
+def test_the_place_for_what_is_not_to_be_seen():
+    """Three places with logits 0, 0 and beside them 0: each has a third."""
+    logits = np.zeros((1, 2, 1, 2), np.float32)
+    labels = np.array([[[[1.0, 0.0]], [[0.0, 0.0]]]], np.float32)  # the second is not labelled
+    loss = cross_entropy(logits, labels, none_logits=np.zeros((1, 2), np.float32))
+    np.testing.assert_allclose(loss, [np.log(3)], rtol=1e-6)
+    sure = cross_entropy(logits, labels, none_logits=np.array([[-20.0, 20.0]], np.float32))
+    np.testing.assert_allclose(sure, [np.log(2) / 2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_maps_beside_the_place_for_nothing_sum_to_the_rest(rank):
+    network = prn(3, size=(4, 5), nodes=4, rank=rank, none=True)
+    x = np.random.default_rng(0).random((2, 4, 5, 3), np.float32)
+    bias = network.get_layer("none_logits").bias
+    bias.assign([-30.0, 0.0, 30.0])
+    sums = network(x)["maps"].numpy().sum(axis=(1, 2))
+    np.testing.assert_allclose(sums[:, 0], 1, atol=1e-5)
+    assert (sums[:, 1] < 1).all() and (sums[:, 2] < 1e-5).all()
+    names = set(training_form(network).output)
+    assert names == {"keypoint_logits", "none_logits"}
+    with pytest.raises(ValueError, match="not with none"):
+        prn(3, none=True, softmax="global")

@@ -35,7 +35,7 @@ TINY = (
 
 def test_demo_trains_and_is_evaluated_alike(tmp_path):
     run("train_prn.py", "demo", *TINY, "--output", tmp_path)
-    folder = tmp_path / "demo"
+    folder = tmp_path / "prn-demo"
     for name in ("recipe.json", "last.keras", "best.keras", "curves.png", "prior.npz"):
         assert (folder / name).stat().st_size > 100
     rows = list(csv.DictReader((folder / "log.csv").open()))
