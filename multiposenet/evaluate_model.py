@@ -1,7 +1,6 @@
 """Evaluates a joined model on a COCO folder: keypoints, person boxes, person mask."""
 
 import dataclasses
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,13 @@ from multiposenet.evaluation_outputs import (
     box_results,
     evaluation_outputs,
     keypoint_results,
+)
+from multiposenet.evaluation_report import (
+    damaged_text,
+    mask_text,
+    protocol_of_run,
+    protocol_text,
+    show_progress,
 )
 from multiposenet.grouping_rows import RowPredictor
 from multiposenet.model import PRETRAINED, ModelError, load_multiposenet, pose_head
@@ -108,7 +114,7 @@ def evaluate(
             outputs.add(example, prediction, *entries)
             if peaks is not None:
                 outputs.add_peaks(int(example["image_id"]), peaks, skeleton)
-        _show_progress(masks.result()["images"], len(dataset))
+        show_progress(masks.result()["images"], len(dataset))
     keypoints, boxes = (metric.result() for metric in metrics)
     return ModelScores(keypoints, boxes, masks.result(), reader.rejected.entries(), {})
 
@@ -117,14 +123,8 @@ def protocol_of(options: Evaluation, predictor, models: list) -> dict[str, objec
     """Says how a model was evaluated, in values that JSON has."""
     head = pose_head(models[0])
     thresholds = dataclasses.asdict(head.settings) | {"canvas": list(head.settings.canvas)}
-    protocol = {
-        "models": [path.name for path in options.models or (PRETRAINED,)],
-        "parameters": [model.count_params() for model in models],
-        "data": options.data.name,
-        "split": options.split,
+    protocol = protocol_of_run(options, models) | {
         "skeleton": predictor.skeleton.name,
-        "flip": options.flip,
-        "scales": list(options.scales),
         "keypoints": options.keypoints,
         "boxes": options.boxes,
         "grouping": options.grouping,
@@ -155,19 +155,14 @@ def to_json(scores: ModelScores) -> dict[str, object]:
 
 def to_text(scores: ModelScores) -> str:
     """Returns protocol, counts and tables, for reading."""
-    iou = scores.mask["iou"]
-    lines = [f"{name}: {_words(value)}" for name, value in scores.protocol.items()]
     tables = [coco_report.to_text(part) for part in (scores.keypoints, scores.boxes)]
-    mask = "none" if iou is None else f"{iou:.4f}"
-    pixels = f"{scores.mask['pixels']} pixels, {scores.mask['unknown_pixels']} more unknown"
-    return "\n\n".join(["\n".join(lines), *tables, f"person mask IoU {mask}  of {pixels}"])
+    return "\n\n".join([protocol_text(scores.protocol), *tables, mask_text(scores.mask)])
 
 
 def warnings_of(scores: ModelScores) -> list[str]:
     """Returns what a reader of the numbers alone would not guess, a line each."""
     kinds = {"keypoints": scores.keypoints, "boxes": scores.boxes}
-    found = [f"damaged, not evaluated: {one['path']}: {one['reason']}" for one in scores.damaged]
-    return found + [
+    return damaged_text(scores.damaged) + [
         f"{kind}: {warning}"
         for kind, part in kinds.items()
         for warning in coco_report.warnings_of(part)
@@ -227,15 +222,3 @@ def _prior(path: Path | None) -> np.ndarray | None:
             return arrays["prior"]
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: expected prior.npz of a PRN's run, received: {error}") from error
-
-
-def _words(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _show_progress(done: int, count: int) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done >= count else ""
-        print(f"\r{done} of {count} images", end=end, file=sys.stderr, flush=True)

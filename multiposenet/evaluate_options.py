@@ -90,15 +90,8 @@ def check(options: Evaluation) -> None:
     """
     _check_form(options)
     for name in ("curves", "picture", "peaks", "write"):
-        path = getattr(options, name)
-        if path and not path.parent.is_dir():
-            raise UsageError(f"--{name}: expected a place in a folder that exists, received {path}")
-    if options.images is not None and options.images < 1:
-        raise UsageError(f"--images: expected at least 1, received {options.images}")
-    if options.batch_size < 1:
-        raise UsageError(f"--batch-size: expected at least 1, received {options.batch_size}")
-    if not options.scales or not all(0 < scale < 100 for scale in options.scales):
-        raise UsageError(f"--scales: expected factors above 0, received {options.scales}")
+        check_place(name, getattr(options, name))
+    check_run(options.images, options.batch_size, options.scales)
     if (options.grouping == "ucr") != (options.prior is not None):
         raise UsageError(
             "expected --prior prior.npz together with --grouping ucr, received only one of the two"
@@ -109,6 +102,30 @@ def check(options: Evaluation) -> None:
             "expected one model without --flip and --scales where --keypoints, --boxes, "
             "--grouping, --rule or --peaks is given, received more"
         )
+
+
+def check_run(images: int | None, batch_size: int, scales: tuple[float, ...]) -> None:
+    """Refuses numbers out of their range.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    if images is not None and images < 1:
+        raise UsageError(f"--images: expected at least 1, received {images}")
+    if batch_size < 1:
+        raise UsageError(f"--batch-size: expected at least 1, received {batch_size}")
+    if not scales or not all(0 < scale < 100 for scale in scales):
+        raise UsageError(f"--scales: expected factors above 0, received {scales}")
+
+
+def check_place(name: str, path: Path | None) -> None:
+    """Refuses a file to write whose folder is not there.
+
+    Raises:
+        UsageError: naming the option `name`.
+    """
+    if path and not path.parent.is_dir():
+        raise UsageError(f"--{name}: expected a place in a folder that exists, received {path}")
 
 
 def _check_form(options: Evaluation) -> None:

@@ -83,8 +83,17 @@ def evaluation_outputs(
             outputs.peaks = stack.enter_context(_peak_file(peaks))
         yield outputs
         if outputs.pictures:
-            sheet = draw.tile(outputs.pictures, columns=2)
-            write_file(picture, cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
+            write_sheet(picture, outputs.pictures)
+
+
+def write_sheet(path: Path, pictures: list[np.ndarray]) -> None:
+    """Writes a PNG of pictures (H, W, 3) uint8 RGB, two in a row.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    sheet = draw.tile(pictures, columns=2)
+    write_file(path, cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
 
 
 def keypoint_results(poses: Poses, image_id: int, category_id: int) -> list[dict]:

@@ -110,7 +110,8 @@ class RowPredictor:
         boxes = np.asarray(boxes_on_images(tf.constant(parts.boxes[None]), factors, size))[0]
         poses = Poses(keypoints, scores, boxes, self.skeleton)
         mask = found["mask"] >= self.settings.mask_threshold
-        return Prediction(poses, parts.box_scores, mask), peaks
+        solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        return Prediction(poses.select(solid), parts.box_scores[solid], mask), peaks
 
     def _parts(self, found: dict, example: dict, factors: np.ndarray) -> Parts:
         """Collects the parts in canvas pixels."""
