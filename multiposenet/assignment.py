@@ -161,14 +161,28 @@ def fill_unseen(
         (N, K, 3) float32.
     """
     unseen = np.flatnonzero(~(peaks[..., 2] > 0).any(axis=0))
-    count, height, width, _ = maps.shape
-    best = maps[..., unseen].reshape(count, height * width, len(unseen)).argmax(axis=1)
-    cells = np.stack([best % width, best // width], axis=-1) + 0.5
-    corner, extent = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
     filled = keypoints.copy()
-    filled[:, unseen, :2] = corner + cells * extent / (width, height)
+    filled[:, unseen, :2] = np.asarray(best_places(maps[..., unseen], boxes))
     filled[:, unseen, 2] = 0
     return filled
+
+
+def best_places(maps, boxes):
+    """Finds where in the image each map is highest.
+
+    Args:
+        maps: (N, h, w, K) of the people in boxes.
+        boxes: (N, 4) xyxy in image pixels.
+
+    Returns:
+        (N, K, 2) float32 x, y in image pixels, the middle of the best cell.
+    """
+    boxes = ops.convert_to_tensor(boxes, "float32")
+    _, height, width, num_keypoints = ops.shape(maps)
+    best = ops.argmax(ops.reshape(maps, (-1, height * width, num_keypoints)), axis=1)
+    cells = ops.cast(ops.stack([best % width, best // width], axis=-1), "float32") + 0.5
+    corner, extent = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
+    return corner + cells * extent / np.float32([width, height])
 
 
 def pose_scores(keypoints: np.ndarray) -> np.ndarray:

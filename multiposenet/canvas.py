@@ -54,11 +54,11 @@ def boxes_on_images(boxes: tf.Tensor, factors: tf.Tensor, sizes: tf.Tensor) -> t
 
 
 def keypoints_on_images(keypoints: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-    """Brings keypoints (B, N, K, 3) x, y, score back; those of score 0 become 0, 0, 0."""
+    """Brings keypoints (B, N, K, 3) x, y, score back; 0, 0, 0 stays as it is."""
     factors = tf.reshape(tf.reverse(factors, [-1]), (-1, 1, 1, 2))
     places = (keypoints[..., :2] + 0.5) / factors - 0.5
     back = tf.concat([places, keypoints[..., 2:]], axis=-1)
-    return tf.where(keypoints[..., 2:] > 0, back, 0.0)
+    return tf.where(tf.reduce_any(keypoints != 0, axis=-1, keepdims=True), back, 0.0)
 
 
 def mask_on_images(mask: tf.Tensor, factors: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

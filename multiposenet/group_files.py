@@ -54,6 +54,7 @@ def group_files(
     rule: Rule = "clean",
     box_threshold: float = 0.0,
     box_weight: float = 1.0,
+    fill: bool = True,
     drop_unknown: bool = False,
 ) -> GroupingCounts:
     """Groups the peaks of a file into the boxes of another and writes COCO keypoint results.
@@ -67,6 +68,7 @@ def group_files(
         rule: see `assignment.assign`.
         box_threshold: least score of a box.
         box_weight: exponent of a box's score where people compete for a peak; 0: not used.
+        fill: puts a keypoint that a person did not get where the PRN expects it, with score 0.
         drop_unknown: leaves out peaks of types that the skeleton does not have.
 
     Raises:
@@ -89,7 +91,7 @@ def group_files(
                 continue
             weights = rows.scores**box_weight if box_weight else 1.0
             own = xywh_to_xyxy(rows.values).astype(np.float32)
-            keypoints = group_people(scorer, found, own, weights, rule)
+            keypoints = group_people(scorer, found, own, weights, rule, fill)
             entries = _entries(keypoints, own, definition, image_id)
             counts["peaks"] += int((found[..., 2] > 0).sum())
             counts["poses"] += len(entries)

@@ -7,7 +7,7 @@ same for one image, in NumPy.
 import keras
 import tensorflow as tf
 
-from multiposenet.assignment import window_scores
+from multiposenet.assignment import best_places, window_scores
 from multiposenet.graph_assignment import assign_in_graph
 from multiposenet.keypoint_subnet import STRIDE
 from multiposenet.prn import input_kind
@@ -23,6 +23,7 @@ def group_in_graph(
     margin: float = MARGIN,
     weights: tf.Tensor | None = None,
     heatmaps: tf.Tensor | None = None,
+    fill: bool = False,
 ) -> tf.Tensor:
     """Groups peaks into one pose per box.
 
@@ -35,6 +36,7 @@ def group_in_graph(
         margin: see `prn_inputs.locate`.
         weights: (B, N) factor on each person's scores where people compete for a peak; None: 1.
         heatmaps: (B, h, w, K), which a PRN of raw heatmap crops reads (`prn.input_kind`).
+        fill: puts a keypoint that a person did not get where the PRN's map is highest, score 0.
 
     Returns:
         (B, N, K, 3) float32 x, y, score; 0 where a person has no keypoint.
@@ -45,14 +47,21 @@ def group_in_graph(
     crops = None
     if input_kind(prn) == "heatmaps":
         crops = crop_heatmaps(heatmaps, people[:, 0], own[1], STRIDE, prn.input_shape[1:3])
-    scores, member = score_candidates(prn, *own, margin, crops)
+    scores, member, guess = score_candidates(prn, *own, margin, crops)
     if weights is not None:
         scores *= tf.gather_nd(weights, people)[:, None, None]
     shape = tf.concat([tf.shape(boxes)[:2], tf.shape(candidates)[1:3]], axis=0)
     shape = tf.cast(shape, tf.int64)
     scores = tf.scatter_nd(people, scores, shape)
     member = tf.scatter_nd(people, tf.cast(member, tf.int32), shape) > 0
-    return take_in_graph(candidates, assign_in_graph(scores, member, rule))
+    chosen = assign_in_graph(scores, member, rule)
+    keypoints = take_in_graph(candidates, chosen)
+    if not fill:
+        return keypoints
+    guess = tf.scatter_nd(
+        people, tf.pad(guess, [[0, 0], [0, 0], [0, 1]]), tf.shape(keypoints, tf.int64)
+    )
+    return tf.where(chosen[..., None] < 0, guess, keypoints)
 
 
 def score_candidates(
@@ -61,7 +70,7 @@ def score_candidates(
     boxes: tf.Tensor,
     margin: float = MARGIN,
     inputs: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Scores every candidate for every person.
 
     Args:
@@ -74,12 +83,14 @@ def score_candidates(
     Returns:
         scores: (P, M, K) float32, from the PRN's maps and the candidates' own scores.
         member: (P, M, K) bool, which candidates the person may take.
+        guess: (P, K, 2) float32 x, y where the PRN's maps are highest.
     """
     size = prn.input_shape[1:3]
     cells, member = locate(candidates, boxes, size, margin)
     inputs = draw_inputs(cells, member, size) if inputs is None else inputs
     maps = prn(inputs, training=False)["maps"]
-    return window_scores(maps, cells, member, candidates[..., 2]), member
+    scores = window_scores(maps, cells, member, candidates[..., 2])
+    return scores, member, best_places(maps, boxes)
 
 
 def take_in_graph(candidates: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from multiposenet.assignment import Rule, assign, pose_scores, take_keypoints, window_scores
+from multiposenet.assignment import (
+    Rule,
+    assign,
+    best_places,
+    pose_scores,
+    take_keypoints,
+    window_scores,
+)
 from multiposenet.canvas import (
     boxes_on_images,
     fit_to_canvas,
@@ -100,7 +107,9 @@ class RowPredictor:
         factors = found["factors"]
         parts = self._parts(found, example, factors)
         weights = parts.box_scores**self.settings.box_weight
-        keypoints = group_people(self._scorer, parts.peaks, parts.boxes, weights, self.rule)
+        keypoints = group_people(
+            self._scorer, parts.peaks, parts.boxes, weights, self.rule, self.settings.fill
+        )
         scores = pose_scores(keypoints)
         size = example["image"].shape[:2]
         keypoints, peaks = (
@@ -147,7 +156,8 @@ def scorer_of(
     def score(peaks, boxes):
         cells, member = locate(peaks[None], boxes, size)
         maps = method(draw_people(peaks[None], boxes, size, kind))
-        return window_scores(maps, cells, member, peaks[None, ..., 2]), member
+        scores = window_scores(maps, cells, member, peaks[None, ..., 2])
+        return scores, member, best_places(maps, boxes)
 
     shapes = (None, num_keypoints, 3), (None, 4)
     return tf.function(score, input_signature=[tf.TensorSpec(shape) for shape in shapes])
@@ -159,6 +169,7 @@ def group_people(
     boxes: np.ndarray,
     weights: np.ndarray | float = 1.0,
     rule: Rule = "clean",
+    fill: bool = False,
 ) -> np.ndarray:
     """Groups the peaks of one image into one pose per box.
 
@@ -169,6 +180,7 @@ def group_people(
         boxes: (N, 4) float32 xyxy; one without area gets no keypoint.
         weights: (N,) factor on each person's scores where people compete for a peak.
         rule: see `assignment.assign`.
+        fill: see `grouping.group_in_graph`.
 
     Returns:
         (N, K, 3) float32 x, y, score; 0 where a person has no keypoint.
@@ -178,16 +190,19 @@ def group_people(
     """
     keypoints = np.zeros((len(boxes), *peaks.shape[1:]), np.float32)
     solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    if not solid.any() or not len(peaks):
+    if not solid.any():
         return keypoints
-    scores, member = map(np.asarray, scorer(peaks, boxes[solid]))
+    scores, member, guess = map(np.asarray, scorer(peaks, boxes[solid]))
     if not np.isfinite(scores).all():
         raise ValueError(
             "expected finite maps, received NaN or infinity; a diverged network gives such, use an "
             "earlier checkpoint"
         )
     weights = np.broadcast_to(np.asarray(weights, np.float32), len(boxes))[solid]
-    keypoints[solid] = take_keypoints(peaks, assign(scores * weights[:, None, None], member, rule))
+    chosen = assign(scores * weights[:, None, None], member, rule)
+    found = take_keypoints(peaks, chosen)
+    guess = np.pad(guess, [(0, 0), (0, 0), (0, 1)])
+    keypoints[solid] = np.where(fill & (chosen < 0)[..., None], guess, found)
     return keypoints
 
 

@@ -40,6 +40,8 @@ class PoseSettings:
     """How people share the peaks; see `assignment.assign`."""
     box_weight: float = 1.0
     """Exponent of the box's score where people compete for a peak; 0 as in the paper: not used."""
+    fill: bool = True
+    """Put keypoints that a person did not get where the PRN expects them, with score 0."""
     mask_threshold: float = 0.5
     """Least value of the mask channel on people."""
 
@@ -92,6 +94,7 @@ class PoseHead(keras.layers.Layer):
             self.settings.rule,
             weights=box_scores**self.settings.box_weight if self.settings.box_weight else None,
             heatmaps=heatmaps,
+            fill=self.settings.fill,
         )
         return {
             "boxes": boxes,

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from multiposenet import canvas
-from multiposenet.assignment import window_scores
+from multiposenet.assignment import best_places, window_scores
 from multiposenet.graph_assignment import assign_in_graph
 from multiposenet.grouping import take_in_graph
 from multiposenet.model import pose_head
@@ -118,15 +118,18 @@ def _poses(model: keras.Model) -> list[Stage]:
     def run_prn(inputs):
         return head.prn(inputs, training=False)["maps"]
 
-    def assign(person_maps, cells, member, candidates, box_scores):
+    def assign(person_maps, cells, member, candidates, boxes, box_scores):
         scores = window_scores(person_maps, cells, member, candidates[..., 2])
         scores *= (box_scores[0] ** settings.box_weight)[:, None, None]
         chosen = assign_in_graph(scores[None], member[None], settings.rule)
         keypoints = take_in_graph(candidates[:1], chosen)
+        if settings.fill:
+            guess = tf.pad(best_places(person_maps, boxes[0]), [[0, 0], [0, 0], [0, 1]])
+            keypoints = tf.where(chosen[..., None] < 0, guess, keypoints)
         return keypoints, tf.reduce_mean(keypoints[..., 2], axis=-1)
 
     people = ("candidates", "cells", "member")
-    found = ("person_maps", "cells", "member", "candidates", "box_scores")
+    found = ("person_maps", "cells", "member", "candidates", "boxes", "box_scores")
     return [
         Stage("NMS", suppress, ("maps",), ("boxes", "box_scores")),
         Stage("peaks", find_peaks, ("maps",), ("peaks",)),

@@ -50,6 +50,8 @@ class PrnRecipe(TrainingRecipe):
     """Epochs until all take part, people with many keypoints and large boxes first; 0 = off."""
     jitter: float = 0.0
     """Noise on candidates: standard deviation as a part of the box's width and height."""
+    missing_peaks: float = 0.0
+    """Probability that a labelled keypoint is no candidate, so that its place must be guessed."""
     false_peaks: float = 0.0
     """Probability of a false candidate of each keypoint in a box."""
 
@@ -71,6 +73,7 @@ _DEMO = PrnRecipe(
     synthetic=SyntheticFolder(train=3000, val=200, people=(2, 6), heights=(0.5, 1.0), crowding=0.5),
     jitter=0.02,
     false_peaks=0.1,
+    missing_peaks=0.2,
     batch_size=64,
     epochs=10,
     learning_rate=2e-3,
@@ -104,6 +107,9 @@ PRN_RECIPES: dict[str, tuple[str, PrnRecipe]] = {
             rank=64,
             none=True,
             dropout=0.2,
+            jitter=0.02,
+            false_peaks=0.1,
+            missing_peaks=0.15,
             learning_rate=3e-3,
             schedule="cosine",
             epochs=8,

@@ -26,6 +26,7 @@ class PrnSamples:
         rows: (n,) people to train on; with a curriculum in the order of `easiest_first`.
         jitter: standard deviation of the noise on candidates, in parts of the box's sides.
         false_peaks: probability of one false candidate of each keypoint, anywhere in the box.
+        missing_peaks: probability that a keypoint of the image is no candidate; the label stays.
         curriculum: number of samples after which all rows take part; before that a share of them
             that grows evenly from `FIRST_SHARE`.
         seed: of the augmentation.
@@ -35,6 +36,7 @@ class PrnSamples:
     rows: np.ndarray
     jitter: float = 0.0
     false_peaks: float = 0.0
+    missing_peaks: float = 0.0
     curriculum: int = 0
     seed: int = 0
 
@@ -100,17 +102,19 @@ class PrnSamples:
         return int(np.diff(self.people.first).max())
 
     def _augmented(self, candidates, boxes, draws) -> np.ndarray:
-        if not self.jitter and not self.false_peaks:
+        if not self.jitter and not self.false_peaks and not self.missing_peaks:
             return candidates
         count, limit, num_keypoints, _ = candidates.shape
         generators = [np.random.default_rng((self.seed, draw)) for draw in draws.tolist()]
         noise = np.stack([g.normal(size=(limit, num_keypoints, 2)) for g in generators])
         uniform = np.stack([g.random((1, num_keypoints, 3)) for g in generators])
+        missed = np.stack([g.random((limit, num_keypoints)) for g in generators])
         corner, extent = (
             part[:, None, None] for part in (boxes[:, :2], boxes[:, 2:] - boxes[:, :2])
         )
         moved = candidates.copy()
         moved[..., :2] += self.jitter * extent * noise
+        moved[..., 2] *= missed >= self.missing_peaks
         false = np.zeros((count, 1, num_keypoints, 3), np.float32)
         false[..., :2] = corner + uniform[..., :2] * extent
         false[..., 2] = uniform[..., 2] < self.false_peaks

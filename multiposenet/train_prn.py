@@ -104,6 +104,7 @@ def make_samples(recipe: PrnRecipe, people: People) -> PrnSamples:
         easiest_first(people, rows) if recipe.curriculum else rows,
         jitter=recipe.jitter,
         false_peaks=recipe.false_peaks,
+        missing_peaks=recipe.missing_peaks,
         curriculum=round(recipe.curriculum * len(rows)),
         seed=recipe.seed,
     )

@@ -35,6 +35,8 @@ class Grouping:
     """How people share the peaks."""
     box_threshold: float = 0.0
     """Least score of a box."""
+    fill: bool = True
+    """Put keypoints that a person did not get where the PRN expects them, with score 0."""
     box_weight: float = 1.0
     """Exponent of the box's score where people compete for a peak; 0: not used, as in the paper."""
     drop_unknown: bool = False

@@ -45,6 +45,8 @@ class Join:
     """How people share the peaks."""
     box_weight: float = 1.0
     """Exponent of the box's score where people compete for a peak; 0: not used, as in the paper."""
+    fill: bool = True
+    """Put keypoints that a person did not get where the PRN expects them, with score 0."""
     mask_threshold: float = 0.5
     """Least value of the mask channel on people."""
 

@@ -138,7 +138,9 @@ def test_files_are_grouped_and_counted(tmp_path, network):
         *(box(3, [0, 0, 10, 10]), box(9, [0, 0, 10, 10])),
     ]
     boxes = write(tmp_path / "boxes.json", boxes)
-    counts = group_files(peaks, boxes, tmp_path / "out.json", box_threshold=0.15, **network)
+    counts = group_files(
+        peaks, boxes, tmp_path / "out.json", box_threshold=0.15, fill=False, **network
+    )
     results = json.loads((tmp_path / "out.json").read_text())
     assert [entry["keypoints"] for entry in results] == [
         [10, 10, 0.5, 12, 50, 1, 0, 0, 0],

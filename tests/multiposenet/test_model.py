@@ -69,6 +69,21 @@ def test_perfect_maps_give_the_people(kind):
     )
 
 
+def test_a_keypoint_that_is_not_found_is_put_where_the_prn_expects_it():
+    """No left knee anywhere: this PRN's map is even, so it is the middle of the first cell."""
+    keypoints, boxes = scene()
+    maps = maps_of(keypoints, boxes)
+    knee = COCO.names.index("left_knee")
+    maps["heatmaps"][..., knee] = 0
+    found, left_out = head()(maps), head(fill=False)(maps)
+    box = found["boxes"].numpy()[0]
+    wanted = box[:, :2] + (box[:, 2:] - box[:, :2]) / np.float32([72, 112])
+    np.testing.assert_allclose(found["keypoints"][0, :, knee, :2], wanted, rtol=1e-5)
+    assert not found["keypoints"][0, :, knee, 2].numpy().any()
+    assert not left_out["keypoints"][0, :, knee].numpy().any()
+    np.testing.assert_array_equal(found["scores"], left_out["scores"])
+
+
 def test_the_flip_test_of_a_mirrored_scene_changes_nothing():
     """A shift by one cell, or no exchange of left and right, would halve the heatmaps."""
     maps, mirrored = maps_of(*scene()), maps_of(*scene(mirrored=True))

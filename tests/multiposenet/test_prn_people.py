@@ -173,6 +173,17 @@ def test_augmentation_depends_on_the_draw_alone(file):
     )
 
 
+def test_missing_peaks_are_no_candidates_but_stay_labels(file):
+    samples = PrnSamples(load_people(file), np.array([0, 2, 3]), missing_peaks=0.5)
+    indices, draws = np.zeros(200, np.int64), np.arange(200)
+    candidates, _, own, _ = samples.arrays(indices, draws)
+    plain = PrnSamples(samples.people, samples.rows).arrays(indices, draws)
+    there = plain[0][0, :, :, 2] > 0
+    share = candidates[:, :-1][:, there, 2].mean()
+    assert 0.45 < share < 0.55
+    np.testing.assert_array_equal(own, plain[2])
+
+
 def test_a_curriculum_begins_with_the_easy_ones(file):
     people = load_people(file)
     rows = easiest_first(people, np.arange(len(people)))
