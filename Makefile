@@ -12,7 +12,9 @@ crowds: $(VENV)/ready
 	$(VENV)/bin/python scripts/train_detector.py demo-crowds
 	$(VENV)/bin/python scripts/train_prn.py demo-crowds
 	$(VENV)/bin/python scripts/join.py runs/demo-crowds runs/detector-demo-crowds runs/prn-demo-crowds \
-		--output runs/crowds.keras --shorter-edge 192 --canvas 192 256 --nms 0.5
+		--output runs/crowds.keras --shorter-edge 192 --canvas 256 256 --nms 0.5
+	$(VENV)/bin/python scripts/eval_coco.py runs/crowds.keras --data runs/synthetic/192px-*-crowding0.3-* \
+		--flip --scales 1 1.2 1.4
 	for grouping in prn max "ucr --prior runs/prn-demo-crowds/prior.npz"; do \
 		$(VENV)/bin/python scripts/eval_coco.py runs/crowds.keras --data runs/synthetic/192px-*-crowding0.3-* \
 			--grouping $$grouping --picture runs/crowds-$${grouping%% *}.png; \
