@@ -36,7 +36,7 @@ def as_stored(prediction, orientation: int):
     poses = prediction.poses
     transform = upright_to_stored(orientation, prediction.mask.shape)
     keypoints = transform_points(poses.keypoints, transform)
-    keypoints *= poses.keypoints[..., 2:] > 0
+    keypoints *= (poses.keypoints != 0).any(axis=-1, keepdims=True)  # 0, 0, 0 is no place
     turned = dataclasses.replace(
         poses, keypoints=keypoints, boxes=transform_boxes(poses.boxes, transform)
     )
@@ -58,7 +58,7 @@ def photo_json(
     Returns:
         `image`, `image_id`, `width`, `height`, `orientation`, `model`, `skeleton`,
         `keypoint_names`, `people` (each with `box` xyxy, `box_score`, `score`, `keypoints` K x
-        [x, y, score], 0, 0, 0 for one that was not found) and `mask`, COCO's compressed run
+        [x, y, score], score 0 for one that was not found) and `mask`, COCO's compressed run
         lengths {"size": [height, width], "counts": text}.
     """
     poses = prediction.poses
