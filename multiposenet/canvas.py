@@ -61,6 +61,39 @@ def keypoints_on_images(keypoints: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.reduce_any(keypoints != 0, axis=-1, keepdims=True), back, 0.0)
 
 
+def people_on_images(
+    found: dict[str, tf.Tensor], factors: tf.Tensor, sizes: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Brings people back, and leaves out those in the black round an image.
+
+    Args:
+        found: boxes (B, N, 4), keypoints (B, N, K, 3), scores and box_scores (B, N) and num_poses
+            (B,), canvas pixels; other entries stay as they are.
+        factors: (2,) or (B, 2), see `fit_to_canvas`.
+        sizes: (2,) or (B, 2), (height, width) of the images.
+
+    Returns:
+        The same in image pixels, with N the largest number of people left; rows beyond num_poses
+        are 0.
+    """
+    boxes = boxes_on_images(found["boxes"], factors, sizes)
+    there = tf.sequence_mask(found["num_poses"], tf.shape(boxes)[1])
+    there &= tf.reduce_all(boxes[..., 2:] > boxes[..., :2], axis=-1)
+    num = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
+    left = tf.sequence_mask(num, dtype=tf.float32)
+    order = tf.argsort(tf.cast(~there, tf.int32), axis=1, stable=True)[:, : tf.shape(left)[1]]
+    people = {
+        "boxes": boxes,
+        "keypoints": keypoints_on_images(found["keypoints"], factors),
+        "scores": found["scores"],
+        "box_scores": found["box_scores"],
+    }
+    for name, values in people.items():
+        own = tf.reshape(left, tf.concat([tf.shape(left), tf.ones(values.ndim - 2, tf.int32)], 0))
+        people[name] = tf.gather(values, order, batch_dims=1) * own
+    return found | people | {"num_poses": num}
+
+
 def mask_on_images(mask: tf.Tensor, factors: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Enlarges the mask channel, bilinear.
 

@@ -9,12 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from multiposenet.canvas import (
-    boxes_on_images,
-    fit_to_canvas,
-    keypoints_on_images,
-    mask_on_images,
-)
+from multiposenet.canvas import fit_to_canvas, mask_on_images, people_on_images
 from multiposenet.model import (
     pose_head,
     predict_canvases,
@@ -86,9 +81,7 @@ def signatures(model: keras.Model) -> dict[str, Callable]:
     def from_jpeg(image_bytes):
         canvases, factors, sizes = _decode_to_canvases(model, image_bytes)
         found = predict_canvases(model, canvases)
-        return found | {
-            "boxes": boxes_on_images(found["boxes"], factors, sizes),
-            "keypoints": keypoints_on_images(found["keypoints"], factors),
+        return people_on_images(found, factors, sizes) | {
             "mask": _padded_masks(found["mask"], factors, sizes, threshold),
             "sizes": sizes,
         }

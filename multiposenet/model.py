@@ -8,12 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import posekit.normalization  # noqa: F401  load_model needs the layer
-from multiposenet.canvas import (
-    boxes_on_images,
-    fit_to_canvas,
-    keypoints_on_images,
-    mask_on_images,
-)
+from multiposenet.canvas import fit_to_canvas, mask_on_images, people_on_images
 from multiposenet.detection_subnet import backbone_of
 from multiposenet.pose_head import PoseHead, PoseSettings, mirror_canvases
 from posekit.skeletons import Skeleton
@@ -129,11 +124,8 @@ def predict_in_graph(
     canvases, factors = fit_to_canvas(images, shorter_edge, canvas)
     found = predict_canvases(model, canvases, flip)
     size = tf.shape(images)[1:3]
-    return found | {
-        "boxes": boxes_on_images(found["boxes"], factors, size),
-        "keypoints": keypoints_on_images(found["keypoints"], factors),
-        "mask": mask_on_images(found["mask"], factors, size),
-    }
+    mask = mask_on_images(found["mask"], factors, size)
+    return people_on_images(found, factors, size) | {"mask": mask}
 
 
 def predict_canvases(

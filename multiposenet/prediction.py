@@ -138,12 +138,9 @@ def _compiled(model: keras.Model, scale: float, flip: bool):
 
 
 def _people(outputs: dict[str, np.ndarray], row: int) -> tuple[np.ndarray, ...]:
-    """The people of one image; boxes in the canvas's padding, which end without area, are none."""
-    boxes = outputs["boxes"][row]
-    found = np.arange(len(boxes)) < outputs["num_poses"][row]
-    found &= (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    count = outputs["num_poses"][row]
     names = ("keypoints", "scores", "boxes", "box_scores")
-    return tuple(outputs[name][row, found] for name in names)
+    return tuple(outputs[name][row, :count] for name in names)
 
 
 def _of_one_size(images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:

@@ -7,6 +7,7 @@ from multiposenet.canvas import (
     fit_to_canvas,
     keypoints_on_images,
     mask_on_images,
+    people_on_images,
 )
 
 
@@ -57,3 +58,21 @@ def test_a_mask_cell_lies_at_four_times_its_index():
     y, x = (np.average(np.indices((40, 80))[axis], weights=large) for axis in (0, 1))
     np.testing.assert_allclose((y, x), (24.5, 40.5), atol=1e-3)
     assert large[24, 40] > 0.85 and large[24, 49] == 0 and large[24, 32] == 0
+
+
+def test_people_in_the_black_round_an_image_are_left_out():
+    """The middle one of three lies below the image, which ends at canvas row 50."""
+    found = {
+        "boxes": np.float32([[[0, 0, 10, 20], [0, 52, 10, 60], [4, 40, 10, 60], [0, 0, 0, 0]]]),
+        "keypoints": np.full((1, 4, 2, 3), 0.5, np.float32),
+        "scores": np.float32([[0.5, 0.25, 0.125, 0]]),
+        "box_scores": np.float32([[0.75, 0.5, 0.25, 0]]),
+        "num_poses": np.int32([3]),
+        "mask": np.zeros(3),
+    }
+    back = people_on_images(found, np.float32([0.5, 0.5]), np.int32([100, 200]))
+    assert back["num_poses"].numpy().tolist() == [2] and back["mask"] is found["mask"]
+    assert back["scores"].numpy().tolist() == [[0.5, 0.125]]
+    assert back["box_scores"].numpy().tolist() == [[0.75, 0.25]]
+    assert back["boxes"][0, 1].numpy().tolist() == [8, 80, 20, 100]
+    assert back["keypoints"].shape == (1, 2, 2, 3) and back["keypoints"][0, 1].numpy().all()
