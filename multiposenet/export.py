@@ -25,9 +25,11 @@ OUTPUTS = {
     "boxes": "x1, y1, x2, y2 of each person, pixels of the image; rows from num_poses on are 0",
     "box_scores": "of the boxes, 0 to 1",
     "keypoints": "x, y, score of each keypoint, pixels of the image, the centre of the top-left "
-    "pixel is 0, 0; a keypoint that was not found is 0, 0, 0",
+    "pixel is 0, 0; one that was not found has score 0 and lies where the PRN expects it, or at "
+    "0, 0",
     "scores": "of the poses, 0 to 1: mean score of all keypoints",
-    "num_poses": "people in each image; the second axis of the others is the batch's largest",
+    "num_poses": "people in each image, also those of low scores (show those with scores of 0.2 "
+    "and more); the second axis of the others is the batch's largest",
     "mask": "1 on people, 0 elsewhere, image pixels",
     "sizes": "height and width of each decoded image; beyond them its mask is 0",
 }

@@ -39,7 +39,8 @@ def group_in_graph(
         fill: puts a keypoint that a person did not get where the PRN's map is highest, score 0.
 
     Returns:
-        (B, N, K, 3) float32 x, y, score; 0 where a person has no keypoint.
+        (B, N, K, 3) float32 x, y, score; a keypoint that a person did not get is 0, 0, 0 without
+        `fill`.
     """
     candidates = tf.transpose(peaks, (0, 2, 1, 3))  # (B, M, K, 3)
     people = tf.where(tf.sequence_mask(num, tf.shape(boxes)[1]))  # (P, 2) image, row

@@ -1,7 +1,8 @@
 """Poses with one part exchanged: true boxes, true keypoints or a baseline (Table 3, right).
 
 The joined model makes poses in one graph; here every part is an array on its own, so that the truth
-or a baseline can stand in its place. With nothing exchanged the poses are the joined model's.
+or a baseline can stand in its place. With nothing exchanged the poses are the joined model's; only of a PRN of heatmap crops the
+inputs are drawn at the peaks instead of cropped.
 """
 
 import dataclasses
@@ -29,6 +30,7 @@ from multiposenet.canvas import (
 )
 from multiposenet.model import ModelError, pose_head, reading_size
 from multiposenet.prediction import Prediction
+from multiposenet.prn import input_kind
 from multiposenet.prn_evaluation import Method, floors
 from multiposenet.prn_figures import network_of
 from multiposenet.prn_inputs import SIZE, InputKind, draw_people, locate
@@ -86,7 +88,8 @@ class RowPredictor:
         self._true = {"keypoints": keypoints == "truth", "boxes": boxes == "truth"}
         size, count = head.prn.input_shape[1:3], self.skeleton.num_keypoints
         method = _method(head.prn, grouping, prior, (*size, count))
-        self._scorer = scorer_of(method, count, size)
+        kind = input_kind(head.prn) if grouping == "prn" else "peaks"
+        self._scorer = scorer_of(method, count, size, kind)
         self._run = _compiled(model)
 
     def predict(self, examples: list[dict]) -> list[tuple[Prediction, np.ndarray]]:

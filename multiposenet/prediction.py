@@ -20,7 +20,8 @@ class Prediction:
 
     Args:
         poses: N people, best box first with one model at one scale, else best pose first; a
-            keypoint that was not found is 0, 0, 0. `scores` are those of the poses.
+            keypoint that was not found has score 0 and lies where the PRN expects it, or at 0, 0
+            in a model joined without `fill`. `scores` are those of the poses.
         box_scores: (N,) float32, of the person boxes.
         mask: (H, W) bool, on people.
     """
@@ -37,7 +38,8 @@ class Predictor:
         models: from `model.load_multiposenet`; with several, their poses are pooled.
         flip: also reads the mirrored images (see `model.predict_in_graph`).
         scales: factors on each model's own size; poses of several are pooled.
-        oks_threshold: of pooled poses, one that resembles a better one by a greater OKS is dropped.
+        oks_threshold: of pooled poses, one that resembles a better one by a greater OKS is dropped;
+            see `pool`.
         mask_threshold: least mean mask value on people; None: the first model's own.
 
     Raises:
@@ -100,7 +102,11 @@ class Predictor:
 
 
 def pool(
-    poses: Poses, box_scores: np.ndarray, oks_threshold: float, iou_threshold: float = 0.3
+    poses: Poses,
+    box_scores: np.ndarray,
+    oks_threshold: float,
+    iou_threshold: float = 0.7,
+    bare_iou_threshold: float = 0.3,
 ) -> np.ndarray:
     """Drops the doubles among the people that several models or scales found.
 
@@ -108,24 +114,26 @@ def pool(
         poses: N people.
         box_scores: (N,).
         oks_threshold: greatest OKS with a better pose; areas are those of the boxes.
-        iou_threshold: a person without any keypoint stays where no better box overlaps by more.
+        iou_threshold: greatest overlap with the box of a better pose.
+        bare_iou_threshold: greatest overlap of a person without any keypoint with a better box.
 
     Returns:
         (n,) int64 indices, best pose first, then people without keypoints, best box first.
     """
     areas = box_areas(poses.boxes)
     posed = np.flatnonzero(poses.scores > 0)
-    sigmas = poses.skeleton.sigmas
-    pose_order = oks_nms(
-        poses.keypoints[posed], poses.scores[posed], areas[posed], sigmas, oks_threshold
-    )
-    kept = posed[pose_order].tolist()
+    keypoints, scores = poses.keypoints[posed], poses.scores[posed]
+    posed = posed[oks_nms(keypoints, scores, areas[posed], poses.skeleton.sigmas, oks_threshold)]
     bare = np.flatnonzero(poses.scores <= 0)
-    for person in bare[np.argsort(-box_scores[bare], kind="stable")].tolist():
-        overlap = iou_matrix(poses.boxes[[person]], poses.boxes[kept])
-        if not (overlap > iou_threshold).any():
-            kept.append(person)
-    return np.array(kept, np.int64)
+    bare = bare[np.argsort(-box_scores[bare], kind="stable")]
+    order = np.concatenate([posed, bare])
+    limits = np.repeat([iou_threshold, bare_iou_threshold], [len(posed), len(bare)])
+    overlaps = iou_matrix(poses.boxes[order], poses.boxes[order]) > limits
+    alive = np.ones(len(order), bool)
+    for place in range(len(order)):
+        if alive[place]:
+            alive[place + 1 :] &= ~overlaps[place, place + 1 :]
+    return order[alive]
 
 
 @functools.lru_cache(maxsize=32)
