@@ -1,8 +1,8 @@
 """Poses with one part exchanged: true boxes, true keypoints or a baseline (Table 3, right).
 
 The joined model makes poses in one graph; here every part is an array on its own, so that the truth
-or a baseline can stand in its place. With nothing exchanged the poses are the joined model's; only of a PRN of heatmap crops the
-inputs are drawn at the peaks instead of cropped.
+or a baseline can stand in its place. With nothing exchanged the poses are the joined model's; only
+a PRN of heatmap crops reads maps drawn at the peaks in place of the network's.
 """
 
 import dataclasses
