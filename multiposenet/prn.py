@@ -36,7 +36,7 @@ def prn(
         rank: None gives the paper's dense layers, 70.2 million parameters with 1024 nodes. Else
             the first and last matrix, (cells x K, nodes), are factored: `rank` maps over the cells,
             the same for all keypoints, and a dense layer between them and the nodes. With rank 64
-            and 768 nodes 1.97 million, for K = 17.
+            and 768 nodes 1.97 million, for K = 17 without `none`.
         kind: of the inputs that it is made for, see `prn_inputs`; `input_kind` reads it again.
         none: adds to the cells of each keypoint one more place, "not to be seen", with a logit of
             its own, so that a person without a left wrist leaves its neighbour's alone. Not in the

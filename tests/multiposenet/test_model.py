@@ -150,6 +150,17 @@ def test_other_files_are_refused(tmp_path):
         load_multiposenet(tmp_path / "prn.keras")
 
 
+def test_boxes_of_the_mirrored_scene_alone_come_back_in_place():
+    """The plain scene finds nobody, so nothing hides a mirrored box that is some pixels off."""
+    boxes = scene()[1]
+    maps = maps_of(*scene())
+    maps["class_logits"] = np.full_like(maps["class_logits"], -9)
+    found = head()(maps, mirrored=maps_of(*scene(mirrored=True)))
+    assert found["num_poses"].numpy().tolist() == [2]
+    order = np.argsort(found["boxes"][0, :, 0])
+    np.testing.assert_allclose(found["boxes"].numpy()[0, order], boxes, atol=0.5)
+
+
 def test_a_scene_without_people():
     found = predict_in_graph(joined(box_threshold=1.0), photo()[None])
     assert found["num_poses"].numpy().tolist() == [0]

@@ -56,6 +56,16 @@ def test_pooling_keeps_the_better_of_two_alike_and_bare_boxes_that_stand_alone()
     assert kept.tolist() == [1, 4]
 
 
+def test_pooling_drops_a_worse_pose_in_nearly_the_same_box():
+    """Three poses unlike each other; the second's box is nine tenths of the first's."""
+    points = np.random.default_rng(1).uniform(0, 100, (3, 17, 2))
+    keypoints = np.concatenate([points, np.full((3, 17, 1), 0.5)], axis=-1)
+    boxes = np.float32([[0, 0, 100, 100], [0, 0, 90, 100], [0, 0, 60, 100]])  # IoU 0.9 and 0.6
+    poses = Poses(keypoints, [0.7, 0.6, 0.5], boxes, COCO)
+    assert pool(poses, np.ones(3), 0.7).tolist() == [0, 2]
+    assert pool(poses, np.ones(3), 0.7, iou_threshold=0.95).tolist() == [0, 1, 2]
+
+
 def test_no_model_and_scales_below_zero_are_refused():
     with pytest.raises(ModelError, match="at least one model"):
         Predictor([])
