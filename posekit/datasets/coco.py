@@ -131,6 +131,10 @@ class CocoDataset:
         Raises:
             ImageError: the file is missing, damaged, or not of the stated size.
         """
+        return {"image": self.image(i), **self.annotations(i), **self.masks(i)}
+
+    def image(self, i: int) -> np.ndarray:
+        """Reads the picture of image i alone; (H, W, 3) uint8 RGB, see `example`."""
         image = read_image(self.path(i))
         if image.shape[:2] != self.size(i):
             raise ImageError(
@@ -139,7 +143,7 @@ class CocoDataset:
                 "resized or rotated pictures need annotations made for them",
                 self.path(i),
             )
-        return {"image": image, **self.annotations(i), **self.masks(i)}
+        return image
 
     def _people(self, i: int) -> slice:
         row = self.rows[i]
@@ -203,5 +207,5 @@ def _check_tree(root: Path, split: str, annotation_file: Path) -> None:
 
 def _fill(canvas: np.ndarray, boxes: np.ndarray) -> None:
     """Sets every pixel that a box touches to 1; boxes xyxy, pixel i spans i..i+1."""
-    for x1, y1, x2, y2 in boxes:
+    for x1, y1, x2, y2 in np.maximum(boxes, 0):  # MPII's protocol boxes may leave the image
         canvas[int(y1) : int(np.ceil(y2)), int(x1) : int(np.ceil(x2))] = 1

@@ -29,7 +29,7 @@ class ImageColumns:
                 raise ValueError(
                     f"height, width: expected 1 to {MAX_PIXELS} pixels, received {height} x {width}"
                 )
-            self.names.append(_inner_name(item.get("file_name")))
+            self.names.append(inner_name(item.get("file_name")))
         except ValueError as error:
             raise ValueError(f"{where}, image id {item.get('id')!r:.40}: {error}") from None
         self.ids.append(number)
@@ -120,7 +120,7 @@ def _crowd(item: dict[str, object]) -> int:
     return int(value)
 
 
-def _inner_name(name: object) -> str:
+def inner_name(name: object) -> str:
     """Passes a file name that stays inside the folder, on any system."""
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"file_name: expected text, received {name!r:.80}")
