@@ -106,12 +106,14 @@ def backbone_of(model: keras.Model) -> keras.Model:
 
     Args:
         model: with a backbone as one of its layers, as `keypoint_subnet.keypoint_model` builds it,
-            or a backbone itself.
+            or further inside, as in a joined model; or a backbone itself.
 
     Raises:
         ValueError: there is none.
     """
-    for part in (model, *model.layers):
+    parts = [model]
+    for part in parts:
+        parts += getattr(part, "layers", [])
         outputs = getattr(part, "output", None)
         if isinstance(outputs, dict) and {"C3", "C4", "C5"} <= set(outputs):
             return part

@@ -1,5 +1,7 @@
 """Losses, one value per example; the training loop sums the terms and averages over the batch."""
 
+import math
+
 from keras import ops
 
 
@@ -115,3 +117,72 @@ def detection_loss(outputs: dict, targets: dict, weights: dict) -> dict:
 def _count(positives):
     """(B, A, 1) -> (B,), at least 1."""
     return ops.maximum(ops.sum(positives, axis=(1, 2)), 1.0)
+
+
+def person_heatmaps(keypoints, map_size: tuple[int, int], stride: int, sigma: float):
+    """Draws the targets of single-person crops inside the graph.
+
+    The same maps as `heatmaps.encode_person_heatmaps` to float rounding; drawn where the loss is
+    computed, 17 maps of 64x48 need not travel with every crop.
+
+    Args:
+        keypoints: (B, K, 3); x, y in crop pixels, v.
+        map_size: (h, w) in cells.
+        stride: crop pixels per cell.
+        sigma: Gaussian radius in cells.
+
+    Returns:
+        (B, h, w, K) float32; 0 where v = 0.
+    """
+    height, width = map_size
+    cells = keypoints[..., :2] / stride + 0.5
+    cells = ops.sign(cells) * ops.floor(ops.abs(cells))  # int(): towards zero
+
+    def profile(centres, length):
+        distance = ops.arange(length, dtype="float32")[None, :, None] - centres[:, None]
+        inside = ops.abs(distance) <= math.ceil(3.0 * sigma)
+        values = ops.exp(ops.square(distance) * (-0.5 / sigma**2))
+        return ops.where(inside, values, 0.0)
+
+    columns = profile(cells[..., 0], width)
+    rows = profile(cells[..., 1], height) * ops.cast(keypoints[:, None, :, 2] > 0, "float32")
+    return rows[:, :, None] * columns[:, None]
+
+
+def keypoint_errors(target, prediction, weights):
+    """Half the mean squared error of each keypoint's map.
+
+    Args:
+        target: (B, h, w, K).
+        prediction: (B, h, w, K).
+        weights: (B, K); 0 makes a keypoint's error 0.
+
+    Returns:
+        (B, K) float32.
+
+    Reference: Xiao et al. 2018 and their code: both maps are multiplied by the weight.
+    """
+    error = ops.square(ops.cast(prediction, "float32") - target)
+    return 0.5 * ops.mean(error, axis=(1, 2)) * ops.square(weights)
+
+
+def mean_of_keypoints(errors):
+    """Mean over all K keypoints, those of weight 0 counted as 0; (B, K) -> (B,)."""
+    return ops.mean(errors, axis=-1)
+
+
+def mean_of_hardest(errors, count: int = 8):
+    """Mean over the keypoints of greatest error: online hard keypoint mining (OHKM).
+
+    Args:
+        errors: (B, K), 0 for keypoints that are not labelled; such are taken where fewer than
+            `count` are labelled, as in the field's code.
+        count: keypoints of each person, at most K.
+
+    Returns:
+        (B,)
+
+    Reference: Chen et al. 2018 (CPN), section 3.2; MDPN, section 2.2: 8 keypoints.
+    """
+    hardest, _ = ops.top_k(errors, min(count, errors.shape[-1]))
+    return ops.mean(hardest, axis=-1)

@@ -56,19 +56,23 @@ def plan_epochs(recipe: TrainingRecipe, num_examples: int) -> tuple[int, int]:
 def make_optimizer(
     recipe: TrainingRecipe, steps_per_epoch: int, epochs: int
 ) -> keras.optimizers.Optimizer:
-    """Adam with the recipe's schedule."""
+    """The recipe's optimizer with its schedule."""
     rate = recipe.learning_rate
-    if recipe.schedule == "step" and recipe.drops:
-        steps = [epoch * steps_per_epoch for epoch in recipe.drops]
-        rates = [rate * 0.1**drop for drop in range(len(steps) + 1)]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(steps, rates)
+    drops = recipe.drop_steps or tuple(epoch * steps_per_epoch for epoch in recipe.drops)
+    if recipe.schedule == "step" and drops:
+        rates = [rate * 0.1**drop for drop in range(len(drops) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(drops), rates)
     if recipe.schedule == "cosine":
         total_steps = steps_per_epoch * epochs
         warmup = min(200, total_steps // 10)
         rate = keras.optimizers.schedules.CosineDecay(
             rate / 10, total_steps - warmup, warmup_target=rate, warmup_steps=warmup
         )
-    return keras.optimizers.Adam(rate)
+    decay = recipe.weight_decay or None
+    if recipe.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=recipe.momentum, weight_decay=decay)
+    kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+    return kinds[recipe.optimizer](rate, weight_decay=decay)
 
 
 class Plateau(keras.callbacks.ReduceLROnPlateau):
@@ -98,6 +102,7 @@ def fit_recipe(
     monitor: str,
     validate: Callable,
     pictures: Callable | None = None,
+    groups: np.ndarray | None = None,
 ) -> Path:
     """Trains what `build` makes, as the recipe says, in the run folder OUTPUT/NAME.
 
@@ -111,6 +116,7 @@ def fit_recipe(
         monitor: figure of `validate` that decides about best.keras; more is better.
         validate: model -> figures, "val_loss" among them where the schedule is plateau.
         pictures: model -> pictures.
+        groups: of the examples, see `training.fit`.
 
     Returns:
         The run folder.
@@ -125,6 +131,7 @@ def fit_recipe(
         losses,
         load,
         num_examples=num_examples,
+        groups=groups,
         batch_size=recipe.batch_size,
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,

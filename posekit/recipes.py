@@ -45,13 +45,21 @@ class TrainingRecipe:
     steps: int | None = None
     """Train for this many steps instead of EPOCHS, rounded up to whole epochs of equal length."""
     learning_rate: float = 1e-4
-    """Adam's rate at the start."""
+    """Rate at the start."""
+    optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
+    """What follows the gradient; sgd with MOMENTUM."""
+    momentum: float = 0.9
+    """Of sgd."""
+    weight_decay: float = 0.0
+    """Share of the weights that each step takes off, times the rate (decoupled, as Keras does)."""
     schedule: Literal["plateau", "step", "cosine"] = "plateau"
     """x0.1 when val_loss stays (plateau), x0.1 at each of DROPS (step), or a cosine down to 0."""
     patience: int = 3
     """Evaluations without improvement before a plateau drops the rate."""
     drops: tuple[int, ...] = ()
     """Epochs after which the step schedule drops the rate; none = a constant rate."""
+    drop_steps: tuple[int, ...] = ()
+    """The same in steps, in place of DROPS."""
     clip_norm: float | None = None
     """Greatest global norm of the gradient."""
     ema: float | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from posekit.commands import UsageError
@@ -57,6 +58,7 @@ def fit(
     checkpoint_every: int | None = None,
     deterministic: bool = False,
     input_timeout: float | None = 600.0,
+    groups: np.ndarray | None = None,
 ) -> dict[str, list[float]]:
     """Trains a model, or continues where the run folder's newest checkpoint stands.
 
@@ -98,6 +100,8 @@ def fit(
         may_change: names in it that may differ on resume.
         checkpoint_every: steps between checkpoints within an epoch; there is one at each end.
         deterministic: makes TensorFlow's operations deterministic, for the whole process.
+        groups: (num_examples,) number of what each example is cut from, such as its image; those
+            of one group come near each other, see `loop.batches.sample_indices`.
         input_timeout: seconds without a batch after which the process ends with exit code 1.
 
     Returns:
@@ -144,7 +148,7 @@ def fit(
         ema=ema,
     )
     with _running(loop, opened_run(run_dir, settings, may_change)):
-        _run(loop, load, order)
+        _run(loop, load, {**order, "groups": groups})
     return _history(loop.progress.rows)
 
 

@@ -13,10 +13,13 @@ import tensorflow as tf
 from posekit.loop.distribution import worker_position
 
 ENDLESS = tf.data.INFINITE_CARDINALITY
+GROUPS_AT_A_TIME = 64
 ROWS_AT_A_TIME = 1 << 17  # samples per call of `load`; more only where an epoch is longer
 
 
-def sample_indices(first: int, count: int, num_examples: int, seed: int) -> np.ndarray:
+def sample_indices(
+    first: int, count: int, num_examples: int, seed: int, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Says which examples the global samples number first, first + 1, ... are.
 
     Pass p over the data is one permutation, drawn from the generator seeded with (seed, p). The
@@ -27,17 +30,31 @@ def sample_indices(first: int, count: int, num_examples: int, seed: int) -> np.n
         count: how many.
         num_examples: size of the dataset.
         seed: of the run.
+        groups: (num_examples,) number of what each example is cut from, such as its image. The
+            groups come in random order, and the examples of `GROUPS_AT_A_TIME` groups in random
+            order among each other: what a group shares needs to be read only once.
 
     Returns:
         (count,) int64 in [0, num_examples).
     """
     draws = np.arange(first, first + count)
     passes, places = np.divmod(draws, num_examples)
-    orders = {p: np.random.default_rng((seed, p)).permutation(num_examples) for p in set(passes)}
+    orders = {p: _order((seed, p), num_examples, groups) for p in set(passes)}
     indices = np.empty(count, np.int64)
     for number, order in orders.items():
         indices[passes == number] = order[places[passes == number]]
     return indices
+
+
+def _order(seed: tuple[int, int], count: int, groups: np.ndarray | None) -> np.ndarray:
+    """One pass over the examples; see `sample_indices`."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(count)
+    if groups is None:
+        return order
+    _, group = np.unique(groups, return_inverse=True)
+    window = rng.permutation(group.max() + 1) // GROUPS_AT_A_TIME
+    return order[np.argsort(window[group[order]], kind="stable")]
 
 
 def worker_draws(step: int, steps: int, batch_size: int, worker: int, workers: int) -> np.ndarray:
@@ -60,6 +77,7 @@ def training_batches(
     first_step: int,
     last_step: int,
     steps_per_epoch: int,
+    groups: np.ndarray | None = None,
 ) -> Iterator:
     """Yields the (distributed) batches of global steps first_step to last_step - 1, in order.
 
@@ -72,6 +90,7 @@ def training_batches(
         first_step: global step of the first batch.
         last_step: one beyond the last.
         steps_per_epoch: `load` is called for whole epochs.
+        groups: see `sample_indices`.
 
     Raises:
         ValueError: `load` gave fewer samples than indices.
@@ -83,7 +102,7 @@ def training_batches(
     def dataset(step: int, steps: int) -> tf.data.Dataset:
         draws = worker_draws(step, steps, batch_size, worker, workers)
         first, count = step * batch_size, steps * batch_size
-        indices = sample_indices(first, count, num_examples, seed)[draws - first]
+        indices = sample_indices(first, count, num_examples, seed, groups)[draws - first]
         options = tf.data.Options()
         options.deterministic = True
         samples = load(indices, draws).batch(per_replica, drop_remainder=True)

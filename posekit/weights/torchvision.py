@@ -9,7 +9,7 @@ import numpy as np
 
 from posekit.colours import IMAGENET_MEAN, IMAGENET_STD, RGB
 from posekit.normalization import ColourNormalization
-from posekit.weights.state_dicts import COLOURS, PREFIX, read_state
+from posekit.weights.state_dicts import COLOURS, PREFIX, read_state, save_npz
 
 # Classifiers of both families; batch counters; and the 1280 channels that only a classifier reads,
 # ignored where the model was built without them.
@@ -22,6 +22,7 @@ FLAT_TO_NESTED = {
 }
 
 Source = str | Path | Mapping[str, np.ndarray]
+Tensors = list[tuple[str, keras.Variable, tuple[int, ...]]]
 
 
 def load_torchvision(
@@ -52,29 +53,82 @@ def load_torchvision(
             unexpected; or the colours in which argument and source differ; or says why the file
             could not be read.
     """
+    load_tensors(expected_tensors(model), colours_of(model), source, order, mean, std)
+
+
+def load_tensors(
+    tensors: Tensors,
+    colours: ColourNormalization,
+    source: Source,
+    order: Sequence[int] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    default_order: Sequence[int] = RGB,
+) -> None:
+    """Sets variables and colours from a state dict: all of them, or none.
+
+    Args:
+        tensors: what is wanted, as `expected_tensors` lists it.
+        colours: layer of the network that gets order, mean and std.
+        source: as in `load_torchvision`.
+        order: as there.
+        mean: as there.
+        std: as there.
+        default_order: where neither the caller nor the source says one.
+
+    Raises:
+        ValueError: as `load_torchvision`.
+    """
     state = dict(read_state(source) if isinstance(source, str | Path) else source)
     known = {name: state.pop(PREFIX + name) for name in COLOURS if PREFIX + name in state}
-    wanted = _agreed_colours({"order": order, "mean": mean, "std": std}, known)
+    given = {"order": order, "mean": mean, "std": std}
+    wanted = _agreed_colours(given, known, default_order)
     state = rename(state)
+    pairs = [(v, _fitting(state, name, tuple(v.shape), axes)) for name, v, axes in tensors]
+    _refuse_unexpected(state, {name for name, _, _ in tensors})
+    colours.set_colours(**wanted)  # refuses nonsense before anything is set
+    for variable, array in pairs:
+        variable.assign(array)
+
+
+def save_torchvision(model: keras.Model, path: str | Path) -> None:
+    """Writes a backbone's weights and colours as an .npz that `load_torchvision` reads.
+
+    Args:
+        model: from `posekit.resnet` or `posekit.mobilenet`.
+        path: of the file to write, ending in .npz.
+
+    Raises:
+        ValueError: path ends in something else, or the model has no colours.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    colours = colours_of(model)
+    state = {
+        name: keras.ops.convert_to_numpy(variable).transpose(np.argsort(axes))
+        for name, variable, axes in expected_tensors(model)
+    }
+    vectors = (colours.order, colours.mean, colours.std)
+    save_npz(path, state, *(keras.ops.convert_to_numpy(vector) for vector in vectors))
+
+
+def colours_of(model: keras.Model) -> ColourNormalization:
+    """Returns the layer that says what colours a backbone wants.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
     colours = [layer for layer in model.layers if isinstance(layer, ColourNormalization)]
     if len(colours) != 1:
         raise ValueError(
             "expected a model with one ColourNormalization layer, "
             f"received {len(colours)} in '{model.name}'; pass the backbone, not what it is part of"
         )
-    pairs, used = [], set()
-    for name, variable, axes in expected_tensors(model):
-        pairs.append((variable, _fitting(state, name, tuple(variable.shape), axes)))
-        used.add(name)
-    _refuse_unexpected(state, used, model.name)
-    colours[0].set_colours(**wanted)  # refuses nonsense before anything is set
-    for variable, array in pairs:
-        variable.assign(array)
+    return colours[0]
 
 
-def _agreed_colours(given: dict, known: dict) -> dict[str, Sequence]:
-    """Joins what the caller and the source say; torchvision's colours where neither does."""
-    default = {"order": RGB, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+def _agreed_colours(given: dict, known: dict, order: Sequence[int]) -> dict[str, Sequence]:
+    """Joins what the caller and the source say; `order` and ImageNet where neither does."""
+    default = {"order": order, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     given = {name: value for name, value in given.items() if value is not None}
     if known and known.keys() != default.keys():
         raise ValueError(f"expected colours/order, mean and std together, received {list(known)}")
@@ -90,7 +144,7 @@ def _agreed_colours(given: dict, known: dict) -> dict[str, Sequence]:
     return default | {name: np.asarray(value).tolist() for name, value in known.items()} | given
 
 
-def expected_tensors(model: keras.Model) -> list[tuple[str, keras.Variable, tuple[int, ...]]]:
+def expected_tensors(model: keras.Model) -> Tensors:
     """Lists what a backbone needs from a state dict.
 
     Returns:
@@ -98,22 +152,36 @@ def expected_tensors(model: keras.Model) -> list[tuple[str, keras.Variable, tupl
         variable: of the model.
         axes: transpose that turns the torch array into the variable's layout.
     """
-    tensors = []
-    for layer in model.layers:
-        # No module of these networks has an underscore in its own name.
-        module = layer.name.replace("_", ".")
-        if isinstance(layer, keras.layers.DepthwiseConv2D):
-            tensors.append((f"{module}.weight", layer.kernel, (2, 3, 0, 1)))
-        elif isinstance(layer, keras.layers.Conv2D):
-            tensors.append((f"{module}.weight", layer.kernel, (2, 3, 1, 0)))
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            tensors += [
-                (f"{module}.weight", layer.gamma, (0,)),
-                (f"{module}.bias", layer.beta, (0,)),
-                (f"{module}.running_mean", layer.moving_mean, (0,)),
-                (f"{module}.running_var", layer.moving_variance, (0,)),
-            ]
-    return tensors
+    # No module of these networks has an underscore in its own name.
+    modules = ((layer, layer.name.replace("_", ".")) for layer in model.layers)
+    return [tensor for layer, module in modules for tensor in layer_tensors(layer, module)]
+
+
+def layer_tensors(layer: keras.layers.Layer, module: str) -> Tensors:
+    """Lists what a convolution or batch normalisation needs; nothing for other layers.
+
+    Args:
+        layer: of a network.
+        module: name of its counterpart in torch, such as "layer1.0.conv1".
+
+    Returns:
+        As `expected_tensors`.
+    """
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [
+            (f"{module}.weight", layer.gamma, (0,)),
+            (f"{module}.bias", layer.beta, (0,)),
+            (f"{module}.running_mean", layer.moving_mean, (0,)),
+            (f"{module}.running_var", layer.moving_variance, (0,)),
+        ]
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        axes = (2, 3, 0, 1)
+    elif isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
+        axes = (2, 3, 1, 0)  # transposed: both have input and output the other way round
+    else:
+        return []
+    bias = [(f"{module}.bias", layer.bias, (0,))] if layer.use_bias else []
+    return [(f"{module}.weight", layer.kernel, axes), *bias]
 
 
 def rename(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -140,14 +208,14 @@ def _fitting(
     if name not in state:
         raise ValueError(
             f"expected tensor '{name}', which is missing among {len(state)}; "
-            "check that depth, alpha and last_conv of the model are those of the file"
+            "check that depth, alpha, last_conv and deconvolutions are those of the file"
         )
     array = np.asarray(state[name])
     wanted = tuple(shape[axes.index(axis)] for axis in range(len(axes)))
     if array.shape != wanted:
         raise ValueError(
             f"expected tensor '{name}' of shape {wanted}, received {array.shape}; "
-            "check that depth, width and alpha of the model are those of the file"
+            "check that depth, width, alpha and kernels of the model are those of the file"
         )
     if array.dtype.kind != "f":
         raise ValueError(f"expected floats in tensor '{name}', received {array.dtype}")
@@ -156,12 +224,12 @@ def _fitting(
     return array.transpose(axes)
 
 
-def _refuse_unexpected(state: Mapping[str, np.ndarray], used: set[str], model: str) -> None:
+def _refuse_unexpected(state: Mapping[str, np.ndarray], used: set[str]) -> None:
     has_last_conv = any(LAST_CONV.match(name) for name in used)
     for name in state:
         last_conv = LAST_CONV.match(name) and not has_last_conv
         if name not in used and not IGNORED.match(name) and not last_conv:
             raise ValueError(
-                f"expected no tensor '{name}', which '{model}' has no place for; "
-                "check that the model's depth is that of the file"
+                f"expected no tensor '{name}', which the model has no place for; "
+                "check that its depth and deconvolutions are those of the file"
             )

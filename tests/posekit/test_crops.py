@@ -56,6 +56,21 @@ def test_person_box_turned_and_scaled():
     np.testing.assert_allclose(landing((150, 300), tight), (96, 256), atol=1e-4)
 
 
+def test_boxes_are_extended_before_they_take_the_shape_of_the_crop():
+    box = np.array([100, 100, 200, 300], np.float32)  # 100 wide, 200 high; crops are 3 : 4
+    size = (256, 192)
+    wider = crops.person_crop_transform(box, size, margin=1, pixels=60)  # 220 x 320 -> 240 x 320
+    np.testing.assert_allclose(landing((150 - 120, 200 - 160), wider), (0, 0), atol=1e-4)
+    shares = crops.person_crop_transform(box, size, margin=1, extension=(0.1, 0.15))  # 120 x 260
+    np.testing.assert_allclose(landing((150 - 97.5, 200 - 130), shares), (0, 0), atol=1e-4)
+
+
+def test_a_stretched_box_fills_the_crop():
+    transform = crops.person_crop_transform((10, 20, 110, 70), (256, 192), margin=1, stretch=True)
+    np.testing.assert_allclose(landing((10, 20), transform), (0, 0), atol=1e-4)
+    np.testing.assert_allclose(landing((110, 70), transform), (192, 256), atol=1e-4)
+
+
 def test_many_boxes_equal_single_ones():
     boxes = np.array([[0, 0, 30, 90], [5, 5, 100, 20], [-7, 3, 8, 9]], np.float32)
     angles, scales = np.array([0, 30, -70]), np.array([1, 0.7, 1.3])

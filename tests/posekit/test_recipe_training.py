@@ -44,6 +44,21 @@ def test_schedules_by_hand():
     np.testing.assert_allclose(rates, [1e-5, 1e-4, 5e-5, 0], atol=1e-9)
 
 
+def test_drops_may_be_given_in_steps():
+    rates = [rate_after(step, schedule="step", drop_steps=(40, 60)) for step in (40, 41, 61)]
+    np.testing.assert_allclose(rates, [1e-4, 1e-5, 1e-6])
+
+
+def test_each_optimizer_takes_its_options():
+    def make(**options):
+        return make_optimizer(dataclasses.replace(RECIPE, **options), 10, 2)
+
+    sgd = make(optimizer="sgd", momentum=0.8, weight_decay=5e-4, schedule="step")
+    assert (sgd.momentum, sgd.weight_decay) == (0.8, 5e-4)
+    assert type(make(optimizer="rmsprop")).__name__ == "RMSprop"
+    assert type(make()).__name__ == "Adam" and make().weight_decay is None
+
+
 def test_plateau_counts_evaluations_only():
     (plateau,) = make_callbacks(dataclasses.replace(RECIPE, patience=2))
     assert (

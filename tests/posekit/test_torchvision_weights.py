@@ -13,7 +13,7 @@ from posekit.mobilenet import mobilenet_v2
 from posekit.normalization import ColourNormalization
 from posekit.resnet import resnet
 from posekit.weights.state_dicts import read_state, save_npz
-from posekit.weights.torchvision import expected_tensors, load_torchvision
+from posekit.weights.torchvision import expected_tensors, load_torchvision, save_torchvision
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 seeded = runpy.run_path(str(REFERENCE / "seeded_weights.py"))
@@ -275,3 +275,14 @@ def test_colour_layer_keeps_fractions_under_bfloat16():
 def test_colour_layer_refuses_nonsense(arguments, message):
     with pytest.raises(ValueError, match=message):
         ColourNormalization(**arguments)
+
+
+def test_saved_weights_load_again(small, tmp_path):
+    source, weights = small
+    load_torchvision(source, weights, order=BGR, mean=(1, 2, 3), std=(4, 5, 6))
+    save_torchvision(source, tmp_path / "backbone.npz")
+    target = resnet(18, width=8)
+    load_torchvision(target, tmp_path / "backbone.npz")
+    assert len(source.weights) == len(target.weights) > 60
+    for before, after in zip(source.weights, target.weights, strict=True):
+        np.testing.assert_array_equal(before.numpy(), after.numpy())

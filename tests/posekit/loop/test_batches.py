@@ -13,6 +13,18 @@ def test_order_of_samples_is_a_function_of_their_number():
     assert (sample_indices(0, 35, 7, seed=4) != whole).any()
 
 
+def test_examples_of_a_group_come_near_each_other():
+    groups = np.repeat(np.arange(1000), 3)  # three people in each of a thousand images
+    order = sample_indices(0, 6000, 3000, seed=1, groups=groups)
+    np.testing.assert_array_equal(np.sort(order.reshape(2, 3000)), [range(3000)] * 2)
+    places = np.argsort(order[:3000]).reshape(1000, 3)
+    reach = places.max(axis=1) - places.min(axis=1)
+    assert reach.max() < 64 * 3
+    assert np.median(reach) > 30  # but not side by side, so that batches are mixed
+    np.testing.assert_array_equal(sample_indices(1500, 9, 3000, 1, groups), order[1500:1509])
+    assert (order[:3000] != order[3000:]).any()
+
+
 def test_each_worker_has_its_rows_of_each_batch():
     np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=0, workers=2), [4, 5, 8, 9])
     np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=1, workers=2), [6, 7, 10, 11])
