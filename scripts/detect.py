@@ -1,0 +1,142 @@
+"""Find the people's boxes in the images of a COCO folder, for top-down models.
+
+python scripts/detect.py --data COCO_FOLDER --split val --output boxes.json
+python scripts/detect.py --data COCO_FOLDER --model detector.keras --output boxes.json.gz
+
+Without --model it is the MultiPoseNet that comes along; --model takes other joined models, as
+scripts/join.py makes them, and SSDs, as scripts/train_ssd.py. Writes COCO results of category 1,
+people, which merge_detections.py merges, eval_boxes.py evaluates and eval_coco.py takes as --boxes;
+prints counts, and names the images that cannot be read. Exit code 0: done, 3: some images were
+skipped, 2: none could be read, or wrong options.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from posekit.commands import UsageError, run
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection:
+    """Where to look, and with what."""
+
+    data: Path
+    """COCO folder holding annotations/person_keypoints_SPLIT.json and SPLIT/."""
+    split: str = "val"
+    """Split of DATA; of its annotations only the list of images is used."""
+    model: Path | None = None
+    """Joined MultiPoseNet or SSD, a .keras file or a finished run; none: the pretrained one."""
+    output: Path = Path("boxes.json")
+    """COCO results to write, .json or .json.gz."""
+    minimum: float = 0.0
+    """Least score of a box."""
+    images: int | None = None
+    """Only the first so many images."""
+    batch_size: int = 4
+    """Images that are read ahead and searched at once."""
+    json: bool = False
+    """Print one JSON object instead of lines."""
+
+
+def main() -> int:
+    """Reads the command line, detects and writes; returns the exit code."""
+    options = tyro.cli(Detection, description=__doc__)
+    check(options)
+    from posekit.datasets.coco import load_coco  # late: --help answers at once
+    from posekit.datasets.rejected import RejectedImages
+    from posekit.detections import write_detections
+
+    dataset = load_coco(options.data, options.split)
+    if options.images is not None:
+        dataset = dataset.subset(np.arange(min(options.images, len(dataset))))
+    rejected = RejectedImages(options.split, len(dataset))
+    found = detect(detector(options.model), dataset, rejected, options.batch_size)
+    found = found.select(found.scores >= options.minimum)
+    damaged = rejected.entries()
+    for one in damaged:
+        print(f"damaged, skipped: {one['path']}: {one['reason']}", file=sys.stderr)
+    if len(damaged) == len(dataset):
+        raise UsageError(f"none of {len(dataset)} images could be read, nothing was written")
+    write_detections(options.output, found)
+    read = len(dataset) - len(damaged)
+    counts = {"images": read, "with_boxes": len(found.images), "boxes": len(found)}
+    report = counts | {"skipped": len(damaged), "output": options.output.name}
+    lines = (f"{name.replace('_', ' ')}: {value}" for name, value in report.items())
+    print(json.dumps(report | {"damaged": damaged}) if options.json else "\n".join(lines))
+    return 3 if damaged else 0
+
+
+def check(options: Detection) -> None:
+    """Refuses options out of their range."""
+    for name, value in (("images", options.images), ("batch-size", options.batch_size)):
+        if value is not None and value < 1:
+            raise UsageError(f"--{name}: expected at least 1, received {value}")
+    if not options.output.parent.is_dir():
+        raise UsageError(
+            f"--output: expected a file in a folder that exists, received {options.output}"
+        )
+
+
+def detector(path: Path | None) -> Callable[[list[np.ndarray]], list[tuple]]:
+    """Returns images (H, W, 3) -> boxes (N, 4) xyxy and scores (N,) of each."""
+    from posekit.model_files import kind_of_model
+
+    if path is None:
+        from multiposenet.model import PRETRAINED
+
+        path = PRETRAINED
+    kind = kind_of_model(path)
+    path = path / "best.keras" if path.is_dir() else path
+    if kind == "ssd":
+        from topdown.detector import PersonDetector
+
+        return PersonDetector(path).predict
+    if kind != "multiposenet":
+        raise UsageError(
+            f"--model: expected a joined MultiPoseNet or an SSD, received {path} of kind {kind}; "
+            "scripts/join.py and scripts/train_ssd.py make such"
+        )
+    from multiposenet.model import load_multiposenet
+    from multiposenet.prediction import Predictor
+
+    predictor = Predictor(load_multiposenet(path))
+    return lambda images: [
+        (found.poses.boxes, found.box_scores) for found in predictor.predict(images)
+    ]
+
+
+def detect(predict, dataset, rejected, batch_size: int):
+    """Returns the `Detections` of a data set's images; `rejected` gets what cannot be read."""
+    from posekit.datasets.read_ahead import example_batches
+    from posekit.detections import Detections, union
+
+    reader = Images(dataset, rejected)
+    parts = []
+    for examples in example_batches(reader, len(dataset), batch_size):
+        found = predict([example["image"] for example in examples])
+        for example, (boxes, scores) in zip(examples, found, strict=True):
+            ids = np.full(len(scores), example["image_id"], np.int64)
+            parts.append(Detections(ids, np.reshape(boxes, (-1, 4)), scores))
+    return union(parts)
+
+
+class Images:
+    """Pictures of a data set and their ids, without masks, for `example_batches`."""
+
+    def __init__(self, dataset, rejected):
+        self.dataset = dataset
+        self.rejected = rejected
+
+    def example(self, i: int) -> dict:
+        """Reads image i."""
+        return {"image_id": self.dataset.image_ids[i], "image": self.dataset.image(i)}
+
+
+if __name__ == "__main__":
+    run(main)
