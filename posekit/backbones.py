@@ -10,6 +10,7 @@ from posekit.mobilenet import mobilenet_v2
 from posekit.resnet import resnet
 from posekit.weights.imagenet import fetch_imagenet
 from posekit.weights.torchvision import load_torchvision
+from posekit.weights.vgg import load_vgg16
 
 DEPTHS = {"resnet18": 18, "resnet34": 34, "resnet50": 50, "resnet101": 101, "resnet152": 152}
 
@@ -52,7 +53,8 @@ def initialise(backbone: keras.Model, name: str, weights: str) -> str:
         return "random weights"
     try:
         path = fetch_imagenet(name) if weights == "imagenet" else Path(weights)
-        load_torchvision(backbone, path)
+        load = load_vgg16 if name == "vgg16" else load_torchvision
+        load(backbone, path)
     except (ValueError, FileNotFoundError) as error:
         raise UsageError(f"--backbone-weights {weights}: {error}") from error
     except OSError as error:

@@ -70,9 +70,11 @@ def make_optimizer(
         )
     decay = recipe.weight_decay or None
     if recipe.optimizer == "sgd":
+        # Keras takes the decay off beside the gradient; PyTorch and Caffe let momentum gather it.
+        decay = decay and decay / (1 - recipe.momentum)
         return keras.optimizers.SGD(rate, momentum=recipe.momentum, weight_decay=decay)
     kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
-    return kinds[recipe.optimizer](rate, weight_decay=decay)
+    return kinds[recipe.optimizer](rate, weight_decay=decay, epsilon=recipe.epsilon)
 
 
 class Plateau(keras.callbacks.ReduceLROnPlateau):

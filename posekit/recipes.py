@@ -50,8 +50,10 @@ class TrainingRecipe:
     """What follows the gradient; sgd with MOMENTUM."""
     momentum: float = 0.9
     """Of sgd."""
+    epsilon: float = 1e-7
+    """Of adam and rmsprop: gradients well below it hardly move their weights."""
     weight_decay: float = 0.0
-    """Share of the weights that each step takes off, times the rate (decoupled, as Keras does)."""
+    """Share of the weights, times the rate, that each step takes off; with sgd as in PyTorch."""
     schedule: Literal["plateau", "step", "cosine"] = "plateau"
     """x0.1 when val_loss stays (plateau), x0.1 at each of DROPS (step), or a cosine down to 0."""
     patience: int = 3

@@ -15,9 +15,10 @@ FILES = {
     "resnet101": "resnet101-63fe2227.pth",
     "resnet152": "resnet152-394f9c45.pth",
     "mobilenet_v2": "mobilenet_v2-b0353104.pth",
+    "vgg16": "vgg16-397923af.pth",
 }
 """Backbone -> file; the last eight letters of the name begin its sha256."""
-SIZE_LIMIT = 512 * 2**20
+SIZE_LIMIT = 640 * 2**20
 
 
 def fetch_imagenet(name: str, folder: Path | None = None, timeout: float = 20.0) -> Path:

@@ -54,9 +54,11 @@ def test_each_optimizer_takes_its_options():
         return make_optimizer(dataclasses.replace(RECIPE, **options), 10, 2)
 
     sgd = make(optimizer="sgd", momentum=0.8, weight_decay=5e-4, schedule="step")
-    assert (sgd.momentum, sgd.weight_decay) == (0.8, 5e-4)
+    assert sgd.momentum == 0.8
+    assert sgd.weight_decay == pytest.approx(5e-4 / (1 - 0.8))  # what momentum makes of 5e-4
     assert type(make(optimizer="rmsprop")).__name__ == "RMSprop"
     assert type(make()).__name__ == "Adam" and make().weight_decay is None
+    assert make(epsilon=1e-8).epsilon == make(optimizer="rmsprop", epsilon=1e-8).epsilon == 1e-8
 
 
 def test_plateau_counts_evaluations_only():

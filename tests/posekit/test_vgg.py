@@ -108,7 +108,10 @@ def test_features_without_classifier_leave_conv6_and_conv7_alone():
     [
         ({"features.28.bias": None}, "'features.28.bias', which is missing"),
         ({"features.0.weight": np.zeros((2, 3, 5, 5), np.float32)}, r"shape \(2, 3, 3, 3\)"),
-        ({"features.7.bias": np.full(4, np.inf, np.float32)}, "finite numbers, .* 'features.7.bias'"),
+        (
+            {"features.7.bias": np.full(4, np.inf, np.float32)},
+            "finite numbers, .* 'features.7.bias'",
+        ),
         ({"classifier.3.weight": np.zeros((64, 64), np.float32)}, "'conv7.weight' of shape"),
     ],
 )
