@@ -19,12 +19,13 @@ NOT_A_NAME = {"utils", "common", "misc", "helpers", "core"}
 GROUPS = (
     {"atomic_files", "gzip_files", "strict_json", "json_lists", "skeleton_definition", "skeletons"}
     | {"poses", "boxes", "affine", "orientation", "decoding", "peaks", "graph_peaks", "heatmaps"}
-    | {"oks"},
+    | {"oks", "graph_decoding"},
     {"images", "graph_images", "video", "datasets", "augment", "crops"},
-    {"colours", "convolution", "normalization", "resnet", "mobilenet", "losses"},
+    {"colours", "convolution", "normalization", "resnet", "mobilenet", "vgg", "losses"},
     {"commands", "compute", "metrics", "weights", "backbones", "backends", "draw"}
     | {"recipes", "recipe_training", "training", "checkpoints", "half_precision", "loop"}
-    | {"export", "reloading", "warm_up"},
+    | {"export", "reloading", "warm_up", "model_files", "photos"}
+    | {"export_command", "detections", "box_merging", "ledger"},
 )
 
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from posekit.metrics.evaluation_report import damaged_text
 from posekit.metrics.mpii import Pckh
 from posekit.metrics.mpii_files import MpiiScores
 from posekit.skeletons import MPII
 
+_SHOWN = ("annotations", "results", "data", "boxes", "flip", "skeleton", "size", "crop", "reading")
 _PUBLISHED_AS = {0.11: ' (published as "Mean@0.1")'}
 
 
@@ -31,7 +33,7 @@ def to_text(scores: MpiiScores) -> str:
     lines = [
         f"PCKh, head size {protocol['head_size']}; Mean {protocol['mean']}; Plain mean "
         f"{protocol['plain_mean']}",
-        *(f"{name}: {protocol[name]}" for name in ("annotations", "results") if name in protocol),
+        *(f"{name}: {protocol[name]}" for name in _SHOWN if name in protocol),
         "people: {ground_truth}, predicted {predicted}".format(**scores.people),
         "keypoints: {ground_truth}, not predicted {not_finite}".format(**scores.keypoints),
         "",
@@ -43,7 +45,7 @@ def to_text(scores: MpiiScores) -> str:
 
 def warnings_of(scores: MpiiScores) -> list[str]:
     """Returns what a reader of the numbers alone would not guess, a line each."""
-    found = []
+    found = damaged_text(scores.protocol.get("damaged", []))
     if scores.keypoints["not_finite"]:
         found.append(f"keypoints not predicted, counted as wrong: {scores.keypoints['not_finite']}")
     missing = [n for n, c in zip(MPII.names, scores.at[0].counts, strict=True) if not c]

@@ -33,6 +33,15 @@ def test_every_head_gives_maps_at_the_stride(kernel):
     assert shapes(network(stride=8, deconvolutions=2, kernel=kernel)) == {"coco": (2, 12, 8, 17)}
 
 
+def test_maps_end_where_crops_end():
+    maps = network(size=(96, 80))(np.zeros((1, 96, 80, 3), np.float32))["coco"]  # C5 is 3 x 3
+    assert maps.shape == (1, 24, 20, 17)
+    with pytest.raises(ValueError, match="multiples of 4"):
+        network(size=(96, 70))
+    with pytest.raises(ValueError, match="multiples of 32"):
+        network(size=(96, 80), skip=True)
+
+
 def test_layers_bear_the_names_that_weights_are_found_by():
     model = network(("coco", "mpii"))
     named = {layer.name for layer in model.layers if layer.weights}

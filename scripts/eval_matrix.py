@@ -1,0 +1,85 @@
+r"""Evaluate pose networks on test sets in the boxes of several detectors: a table of all pairs.
+
+python scripts/eval_matrix.py --networks hg-mpii=runs/hourglass-mpii/best.keras \
+    --boxes gt ssd-coco=runs/ssd300-coco/best.keras --tests posetrack:POSETRACK_FOLDER:val
+Figures are COCO keypoint AP (OKS) in percent, with the person AP of the boxes behind them. --json
+prints all ten numbers of every cell. SCUT-Samsung's Tables 8 to 14 are such tables.
+"""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from posekit.commands import UsageError, run
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrix:
+    """What to evaluate."""
+
+    networks: tuple[str, ...]
+    """Top-down networks, NAME=FILE.keras."""
+    tests: tuple[str, ...]
+    """Test sets, [NAME=]KIND:PATH[:SPLIT] as for train_topdown.py; SPLIT is val if not given."""
+    boxes: tuple[str, ...] = ("gt",)
+    """gt, the ground truth's; or NAME=FILE, an SSD (.keras) or a results file of boxes (.json)."""
+    images: int | None = None
+    """Only the first so many images of each test set."""
+    flip: bool = False
+    """Average each crop with its mirror: slower, better."""
+    combination: Literal["first", "vote"] = "first"
+    """Networks of several heads: each keypoint from the first that has it, or the mean of all."""
+    head: Literal["none", "interpolate"] = "none"
+    """interpolate makes neck and head_top of shoulders and nose where no head has them."""
+    json: bool = False
+    """Print one JSON list of cells instead of the table."""
+
+
+def main() -> int:
+    """Reads the command line, evaluates, prints."""
+    options = tyro.cli(Matrix, description=__doc__)
+    networks = named_files(options.networks, "networks")
+    named = [word for word in options.boxes if word != "gt"]
+    files = named_files(named, "boxes")
+    boxes = ({"gt": None} if "gt" in options.boxes else {}) | files
+    from posekit.datasets.named import open_dataset, parse_word
+    from topdown import matrix  # late: --help answers at once
+
+    tests = {parse_word(word).name: open_dataset(word, "val") for word in options.tests}
+    if len(tests) < len(options.tests):
+        raise UsageError(f"--tests: expected each name once, received {options.tests}; put NAME=")
+    if options.images is not None:
+        tests = {n: d.subset(range(min(options.images, len(d)))) for n, d in tests.items()}
+    cells = []
+    how = {"flip": options.flip, "kind": options.combination, "head": options.head}
+    for cell in matrix.evaluate_matrix(networks, boxes, tests, **how):
+        cells.append(cell)
+        print(f"{cell.network}, {cell.boxes}, {cell.test}: done", file=sys.stderr)
+    as_json = [dataclasses.asdict(cell) | how for cell in cells]
+    print(json.dumps(as_json, allow_nan=False) if options.json else matrix.to_text(cells))
+    return 0
+
+
+def named_files(words: tuple[str, ...] | list[str], option: str) -> dict[str, Path]:
+    """Takes NAME=FILE words apart.
+
+    Raises:
+        UsageError: another form, a name twice, or no such file.
+    """
+    files = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not (name and equals and path) or name in files:
+            raise UsageError(f"--{option}: expected NAME=FILE, each name once, received {word!r}")
+        files[name] = Path(path)
+        if not files[name].exists():
+            raise UsageError(f"--{option}: expected a file, {path} is missing")
+    return files
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,45 @@
+"""The rows of the top-down papers in the ledger of reproduction.
+
+Imports no TensorFlow.
+"""
+
+from posekit.ledger import Paper, Row, Table
+from topdown.ledger_enhanced import ENHANCED_TABLES
+from topdown.ledger_mdpn import MDPN_TABLES
+from topdown.ledger_scut_samsung import SCUT_SAMSUNG_TABLES
+from topdown.ledger_simple_baselines import SIMPLE_BASELINES_TABLES
+
+_HERE = Table(
+    "Trained here: no rows of the papers",
+    "coco_small: 2,155 + 238 images out of COCO val2017.",
+    (
+        Row("td-here-demo", "Demo on synthetic people", {}, ("train_topdown.py demo",)),
+        Row(
+            "td-here-small",
+            "MobileNetV2 with narrow deconvolutions, 192x144",
+            {},
+            ("train_topdown.py small $COCO_SMALL",),
+        ),
+        Row("td-here-ssd-demo", "SSD on synthetic people", {}, ("train_ssd.py ssd-demo",)),
+        Row(
+            "td-here-domains",
+            "MDPN's Table 1 at small scale, on three kinds of drawn people",
+            {},
+            ("compare_domains.py",),
+        ),
+        Row(
+            "td-here-ceiling",
+            "AP that the encoding allows",
+            {},
+            ("encoding_ceiling.py $COCO_SMALL", "encoding_ceiling.py $COCO_SMALL --size 384 288"),
+        ),
+    ),
+)
+
+PAPERS = (
+    Paper("Simple Baselines (Xiao et al. 2018)", SIMPLE_BASELINES_TABLES),
+    Paper("MDPN (Guo et al. 2018)", MDPN_TABLES),
+    Paper("Enhanced two-stage (Honda et al. 2018)", ENHANCED_TABLES),
+    Paper("SCUT-Samsung (Shen et al. 2017)", SCUT_SAMSUNG_TABLES),
+    Paper("Top-down networks of our own", (_HERE,)),
+)

@@ -1,0 +1,126 @@
+"""Every network on every test set in every detector's boxes (SCUT-Samsung, Tables 8-14)."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from posekit.datasets.coco import CocoDataset
+from posekit.datasets.read_ahead import example_batches
+from posekit.datasets.rejected import RejectedImages
+from posekit.detections import Detections, read_detections, union
+from posekit.metrics.coco_boxes import evaluate_detections
+from posekit.metrics.dataset_truth import truth_of
+from topdown.combination import Combination
+from topdown.detector import PersonDetector
+from topdown.evaluation import detected_boxes, evaluate_keypoints
+from topdown.prediction import TopDownPredictor, load_topdown
+from topdown.settings import settings_of
+
+GROUND_TRUTH = "gt"
+"""In place of a detector: the boxes of the people with labelled keypoints."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One network in one detector's boxes on one test set.
+
+    Args:
+        network: its name.
+        boxes: name of the detector, or "gt".
+        test: name of the test set.
+        metrics: COCO keypoint numbers, OKS with the test set's sigmas; None where not defined.
+        box_ap: person AP of the boxes on the same images; None for "gt".
+        images: evaluated.
+    """
+
+    network: str
+    boxes: str
+    test: str
+    metrics: dict[str, float | None]
+    box_ap: float | None
+    images: int
+
+
+def evaluate_matrix(
+    networks: Mapping[str, Path],
+    boxes: Mapping[str, Path | None],
+    tests: Mapping[str, CocoDataset],
+    flip: bool = False,
+    kind: str = "first",
+    head: str = "none",
+) -> Iterator[Cell]:
+    """Evaluates all combinations, detector by detector, so that each runs once on a test set.
+
+    Args:
+        networks: name -> .keras file of a top-down network.
+        boxes: name -> SSD (.keras) that finds them, or COCO results file; None: ground truth.
+        tests: name -> data set.
+        flip: averages each crop with its mirror.
+        kind: "first": a network's heads are read in their order, each keypoint of the test set
+            comes from the first that has it; "vote": the mean of all that have it.
+        head: "interpolate" makes neck and head_top where no head has them; else they are missed.
+
+    Yields:
+        A cell at a time. A results file without any box on the images of a test set is left out
+        there.
+    """
+    models = {name: load_topdown(path) for name, path in networks.items()}
+    for source, path in boxes.items():
+        for test, dataset in tests.items():
+            found = None if path is None else _detections(path, dataset)
+            if found is not None and not np.isin(found.image_ids, dataset.image_ids).any():
+                continue
+            given = None if found is None else detected_boxes(dataset, found)
+            box_ap = None
+            if found is not None:
+                box_ap = evaluate_detections(truth_of(dataset), found).metrics["AP"]
+            for name, model in models.items():
+                heads = tuple(settings_of(model).domains)
+                combination = Combination(kind, heads, dataset.skeleton, head)
+                predictor = TopDownPredictor(model, flip, combination=combination)
+                scores = evaluate_keypoints(predictor, dataset, given)
+                counts = scores.images["evaluated"]
+                yield Cell(name, source, test, scores.metrics, box_ap, counts)
+
+
+def to_text(cells: list[Cell], metric: str = "AP") -> str:
+    """Lays out one metric: a line for each network and detector, a column for each test set."""
+    tests = list(dict.fromkeys(cell.test for cell in cells))
+    lines = list(dict.fromkeys((cell.network, cell.boxes) for cell in cells))
+    values = {(c.network, c.boxes, c.test): _figure(c, metric) for c in cells}
+    head = ["network", "boxes", *tests]
+    body = [[*line, *(values.get((*line, test), "-") for test in tests)] for line in lines]
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    rows = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *body])
+    return "\n".join(rows)
+
+
+def _figure(cell: Cell, metric: str) -> str:
+    value = cell.metrics[metric]
+    figure = "none" if value is None else f"{100 * value:.1f}"
+    return figure if cell.box_ap is None else f"{figure} (boxes {100 * cell.box_ap:.1f})"
+
+
+def _detections(path: Path, dataset: CocoDataset) -> Detections:
+    """Reads a results file, or runs an SSD on all images of a data set."""
+    if path.suffix != ".keras":
+        return read_detections(path)
+    detector, images = PersonDetector(path), _Pictures(dataset)
+    parts = []
+    for examples in example_batches(images, len(dataset), detector.batch_size):
+        found = detector.predict([example["image"] for example in examples])
+        for example, (boxes, scores) in zip(examples, found, strict=True):
+            ids = np.full(len(scores), example["image_id"], np.int64)
+            parts.append(Detections(ids, np.reshape(boxes, (-1, 4)), scores))
+    return union(parts)
+
+
+class _Pictures:
+    def __init__(self, dataset: CocoDataset):
+        self._dataset = dataset
+        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+
+    def example(self, i: int) -> dict:
+        return {"image_id": self._dataset.image_ids[i], "image": self._dataset.image(i)}
