@@ -8,19 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from multiposenet.evaluate_options import Evaluation
-from multiposenet.evaluation_outputs import (
-    EvaluationOutputs,
-    box_results,
-    evaluation_outputs,
-    keypoint_results,
-)
-from multiposenet.evaluation_report import (
-    damaged_text,
-    mask_text,
-    protocol_of_run,
-    protocol_text,
-    show_progress,
-)
+from multiposenet.evaluation_outputs import EvaluationOutputs, evaluation_outputs
+from multiposenet.evaluation_report import mask_text, protocol_of_run
 from multiposenet.grouping_rows import RowPredictor
 from multiposenet.model import PRETRAINED, ModelError, load_multiposenet, pose_head
 from multiposenet.prediction import Prediction, Predictor
@@ -31,6 +20,8 @@ from posekit.metrics import coco_report
 from posekit.metrics.coco import CocoMetric, EvaluationError
 from posekit.metrics.coco_scores import CocoScores
 from posekit.metrics.coco_truth import CocoTruth, read_truth
+from posekit.metrics.evaluation_outputs import box_results, keypoint_results
+from posekit.metrics.evaluation_report import damaged_text, protocol_text, show_progress
 from posekit.metrics.voc import PersonIoU
 from posekit.skeletons import Skeleton
 

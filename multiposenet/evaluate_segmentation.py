@@ -8,20 +8,15 @@ import dataclasses
 
 import numpy as np
 
-from multiposenet.evaluation_outputs import PICTURES, write_sheet
-from multiposenet.evaluation_report import (
-    damaged_text,
-    mask_text,
-    protocol_of_run,
-    protocol_text,
-    show_progress,
-)
+from multiposenet.evaluation_report import mask_text, protocol_of_run
 from multiposenet.model import PRETRAINED, load_multiposenet, pose_head
 from multiposenet.prediction import Predictor
 from multiposenet.segmentation_options import SegmentationEvaluation
 from multiposenet.voc_folder import VocFolder
 from posekit import draw
 from posekit.datasets.read_ahead import example_batches
+from posekit.metrics.evaluation_outputs import PICTURES, write_sheet
+from posekit.metrics.evaluation_report import damaged_text, protocol_text, show_progress
 from posekit.metrics.voc import PersonIoU
 
 _VOID_COLOUR = (128, 128, 128)

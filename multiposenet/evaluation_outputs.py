@@ -5,24 +5,20 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from multiposenet.peak_files import peaks_entry
 from multiposenet.prediction import Prediction
-from posekit import draw
-from posekit.atomic_files import replaced_file, write_file
-from posekit.boxes import xyxy_to_xywh
+from posekit.atomic_files import replaced_file
 from posekit.json_lists import JsonList, json_list
-from posekit.poses import Poses, to_coco_results
+from posekit.metrics.evaluation_outputs import (
+    PICTURES,
+    SHOWN,
+    draw_people,
+    true_poses,
+    write_sheet,
+)
 from posekit.skeletons import Skeleton
-
-PICTURES = 4
-"""Images in the picture."""
-SHOWN = 0.2
-"""Least score of a predicted person in the picture."""
-_LONG_ENOUGH = 320
-"""Smaller images are drawn enlarged, pixels of the shorter edge."""
 
 
 @dataclasses.dataclass
@@ -86,54 +82,13 @@ def evaluation_outputs(
             write_sheet(picture, outputs.pictures)
 
 
-def write_sheet(path: Path, pictures: list[np.ndarray]) -> None:
-    """Writes a PNG of pictures (H, W, 3) uint8 RGB, two in a row.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    sheet = draw.tile(pictures, columns=2)
-    write_file(path, cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
-
-
-def keypoint_results(poses: Poses, image_id: int, category_id: int) -> list[dict]:
-    """COCO results of the people that have a keypoint."""
-    entries = to_coco_results(poses.select(poses.scores > 0), image_id)
-    return [entry | {"category_id": category_id} for entry in entries]
-
-
-def box_results(
-    boxes: np.ndarray, scores: np.ndarray, image_id: int, category_id: int
-) -> list[dict]:
-    """COCO results of boxes (N, 4) xyxy with their scores (N,)."""
-    # As text a float32 has at most nine digits, and the same number is read back.
-    columns = np.column_stack([xyxy_to_xywh(boxes), scores]).astype(np.float32)
-    rows = columns.astype(str).astype(np.float64).tolist()
-    ids = {"image_id": int(image_id), "category_id": category_id}
-    return [ids | {"bbox": row[:4], "score": row[4]} for row in rows]
-
-
 def draw_pair(example: dict, prediction: Prediction) -> list[np.ndarray]:
     """Draws one image twice: the truth, and the people found with a score of at least `SHOWN`."""
-    image, skeleton = example["image"], prediction.poses.skeleton
-    labelled = np.where(example["keypoints"][..., 2:] > 0, 1.0, 0.0)
-    keypoints = np.concatenate([example["keypoints"][..., :2], labelled], axis=-1)
-    truth = Poses(keypoints, np.ones(len(keypoints)), example["boxes"], skeleton)
-    found = prediction.poses.select(prediction.poses.scores >= SHOWN)
+    image, poses = example["image"], prediction.poses
+    truth = true_poses(example["keypoints"], example["boxes"], poses.skeleton)
+    found = poses.select(poses.scores >= SHOWN)
     pairs = (truth, example["person_mask"]), (found, prediction.mask)
-    return [_drawn(image, poses, mask) for poses, mask in pairs]
-
-
-def _drawn(image: np.ndarray, poses: Poses, mask: np.ndarray) -> np.ndarray:
-    zoom = -(-_LONG_ENOUGH // min(image.shape[:2]))
-    size = [zoom * edge for edge in image.shape[1::-1]]
-    image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-    mask = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    # Points count from the centre of the first pixel, boxes from its outer corner.
-    places = (poses.keypoints[..., :2] + 0.5) * zoom - 0.5
-    keypoints = np.concatenate([places, poses.keypoints[..., 2:]], axis=-1)
-    poses = Poses(keypoints, poses.scores, poses.boxes * zoom, poses.skeleton)
-    return draw.draw_poses(draw.overlay_mask(image, mask.astype(bool)), poses, threshold=0.0)
+    return [draw_people(image, people, mask) for people, mask in pairs]
 
 
 @contextlib.contextmanager

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import tyro
 
-from multiposenet.evaluate_options import check_place, check_run
 from posekit.commands import UsageError
+from posekit.metrics.evaluation_options import check_place, check_run
 
 
 @dataclasses.dataclass(frozen=True)

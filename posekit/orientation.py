@@ -30,6 +30,11 @@ def turn_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return turn_upright(pixels, _REVERSE.get(orientation, orientation))
 
 
+def stored_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Returns the (height, width) as stored of a picture that has `size` upright."""
+    return (size[1], size[0]) if orientation in _TRANSPOSED else (size[0], size[1])
+
+
 def upright_to_stored(orientation: int, size: tuple[int, int]) -> np.ndarray:
     """Returns where the points of the upright picture lie in the stored one.
 

@@ -2,13 +2,15 @@
 
 python scripts/predict.py PHOTO.jpg FOLDER "FOLDER/**/*.png"      with the weights that come along
 python scripts/predict.py FOLDER --model a.keras b.keras --flip --scales 0.75 1 1.25
+python scripts/predict.py --topdown PHOTO.jpg --flip              boxes first, then a pose in each
 
 Of a folder, the images in it are taken, not those of its sub-folders. Writes into --output:
 NAME.json (boxes, scores, keypoints, mask) and NAME.jpg (a picture of them) of each photo; for the
 whole results.json (COCO keypoint results), images.json (which photo has which image id),
 rejected.json (photos that cannot be read) and with --as-annotations annotations.json (a COCO
 keypoint file, for annotation tools). JSON is in pixels of the file as stored, pictures are upright.
-Exit code 0: done, 3: some photos were skipped, 2: none could be read, or wrong options.
+Top-down models find no mask. Exit code 0: done, 3: some photos were skipped, 2: none could be read,
+or wrong options.
 """
 
 import dataclasses
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import tyro
 
-from posekit.commands import run
+from posekit.commands import UsageError, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,13 @@ class Prediction:
     photos: tyro.conf.Positional[tuple[str, ...]]
     """Image files, folders, globs in quotes; in front of the options that take several words."""
     model: tuple[Path, ...] = ()
-    """Joined models, .keras files; several are an ensemble; none: the weights that come along."""
+    """Joined models, .keras files; several are an ensemble; none: the weights that come along. With
+    --topdown one top-down network."""
+    topdown: bool = False
+    """Find boxes first, then one pose in each."""
+    detector: Path | None = None
+    """TOPDOWN: a .keras file of a joined MultiPoseNet or an SSD; none: the MultiPoseNet that comes
+    along."""
     output: Path = Path("predictions")
     """Folder to write into."""
     score: float = 0.2
@@ -45,16 +53,13 @@ class Prediction:
 def main() -> int:
     """Reads the command line, predicts and writes; returns the exit code."""
     options = tyro.cli(Prediction, description=__doc__)
-    from multiposenet import predict_files as files  # late: --help answers at once
+    from posekit.photos import predict_files as files  # late: --help answers at once
 
     files.check_numbers(options.score, options.scales, options.batch_size)
+    check(options)
     photos = files.photos_for(options.photos, options.output)
-    from multiposenet.model import PRETRAINED, load_multiposenet
-    from multiposenet.prediction import Predictor
-
-    paths = options.model or (PRETRAINED,)
-    models = tuple(path.name for path in paths)
-    predictor = Predictor([load_multiposenet(path) for path in paths], options.flip, options.scales)
+    make = topdown_predictor if options.topdown else joined_predictor
+    predictor, models = make(options)
     settings = options.score, options.as_annotations, options.batch_size
     done = files.predict_files(predictor, photos, options.output, models, *settings)
     print(
@@ -64,6 +69,59 @@ def main() -> int:
     if done.skipped:
         print(f"{done.skipped} photos were skipped, see rejected.json", file=sys.stderr)
     return done.exit_code
+
+
+def check(options: Prediction) -> None:
+    """Refuses options that do not belong together."""
+    if options.detector and not options.topdown:
+        raise UsageError(f"--detector: expected --topdown beside it, received {options.detector}")
+    if options.topdown and (options.scales != (1.0,) or len(options.model) > 1):
+        raise UsageError("expected one --model and no --scales beside --topdown")
+
+
+def joined_predictor(options: Prediction) -> tuple:
+    """Returns what predicts, and the names of its files."""
+    from multiposenet.model import PRETRAINED, load_multiposenet
+    from multiposenet.prediction import Predictor
+
+    paths = options.model or (PRETRAINED,)
+    predictor = Predictor([load_multiposenet(path) for path in paths], options.flip, options.scales)
+    return predictor, tuple(path.name for path in paths)
+
+
+def topdown_predictor(options: Prediction) -> tuple:
+    """Returns what predicts, and the names of its files: the detector's and the network's."""
+    from posekit.model_files import kind_of_model
+
+    if options.model and kind_of_model(options.model[0]) != "topdown":
+        raise UsageError(f"--model: expected a top-down network, received {options.model[0]}")
+    from topdown.photo_prediction import PhotoPredictor
+    from topdown.prediction import PRETRAINED, TopDownPredictor, load_topdown
+
+    path = options.model[0] if options.model else PRETRAINED
+    predictor = TopDownPredictor(load_topdown(path), options.flip)
+    detect, name = detector(options.detector)
+    return PhotoPredictor(predictor, detect), (name, path.name)
+
+
+def detector(path: Path | None) -> tuple:
+    """Returns images -> (boxes, scores) of each, and the name of the detector's file."""
+    from posekit.model_files import kind_of_model
+
+    if path is not None and kind_of_model(path) == "ssd":
+        from topdown.detector import PersonDetector
+
+        return PersonDetector(path).predict, path.name
+    from multiposenet.model import PRETRAINED, load_multiposenet
+    from multiposenet.prediction import Predictor
+
+    path = path or PRETRAINED
+    predictor = Predictor(load_multiposenet(path))
+
+    def detect(images):
+        return [(found.poses.boxes, found.box_scores) for found in predictor.predict(images)]
+
+    return detect, path.name
 
 
 if __name__ == "__main__":

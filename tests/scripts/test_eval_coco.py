@@ -23,7 +23,7 @@ def entry(kind, **fields):
 
 def run(*words):
     command = [sys.executable, ROOT / "scripts" / "eval_coco.py", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
 
 
 def run_on(folder, results, *words):

@@ -64,3 +64,12 @@ def test_unlike_counts_and_missing_files_end_with_code_2(truth):
     assert run().returncode == run("--annotations", truth).returncode == 2
     done = run("--annotations", truth, "--results", "nothing.mat")
     assert done.returncode == 2 and "--results" in done.stderr
+
+
+def test_the_form_with_a_model_needs_data(truth):
+    done = run("none.keras", "--data", truth.parent)
+    assert done.returncode == 2 and "MODEL: expected a path that is there" in done.stderr
+    done = run(truth, "--data", truth.parent, "--results", truth)
+    assert done.returncode == 2 and "received options of both" in done.stderr
+    done = run(truth, "--data", truth.parent)
+    assert done.returncode == 2 and "annot" in done.stderr and "Traceback" not in done.stderr

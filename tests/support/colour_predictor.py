@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from multiposenet.photos import photos_of
-from multiposenet.predict_files import predict_files
+from posekit.photos.photo_names import photos_of
+from posekit.photos.predict_files import predict_files
 from posekit.poses import Poses
 from posekit.skeletons import COCO
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from multiposenet.photos import check_output, find_files, photos_of
 from posekit.commands import UsageError
+from posekit.photos.photo_names import check_output, find_files, photos_of
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pycocotools.mask
 
-from multiposenet.photos import Photo
 from posekit import draw
 from posekit.affine import transform_boxes, transform_points
 from posekit.boxes import clip_boxes, xyxy_to_xywh
 from posekit.orientation import turn_back, upright_to_stored
+from posekit.photos.photo_names import Photo
 from posekit.poses import Poses
 
 PICTURE_LIMIT = 2560
@@ -23,47 +23,66 @@ PICTURE_LIMIT = 2560
 _JPEG_QUALITY = 92
 
 
-def as_stored(prediction, orientation: int):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in one photo; whatever has these fields will do.
+
+    Args:
+        poses: N people, in pixels of the image.
+        box_scores: (N,) of their boxes.
+        mask: (H, W) bool, on people; None where the model gives none.
+    """
+
+    poses: Poses
+    box_scores: np.ndarray
+    mask: np.ndarray | None = None
+
+
+def as_stored(prediction: Found, orientation: int, size: tuple[int, int]) -> Found:
     """Turns what was found in an upright photo back to the pixels of the file.
 
     Args:
-        prediction: of the upright image, a `prediction.Prediction`.
+        prediction: of the upright image.
         orientation: EXIF number of the file.
+        size: (height, width) of the upright image.
 
     Returns:
         The same of the image as stored.
     """
-    poses = prediction.poses
-    transform = upright_to_stored(orientation, prediction.mask.shape)
+    poses, mask = prediction.poses, prediction.mask
+    transform = upright_to_stored(orientation, size)
     keypoints = transform_points(poses.keypoints, transform)
     keypoints *= (poses.keypoints != 0).any(axis=-1, keepdims=True)  # 0, 0, 0 is no place
     turned = dataclasses.replace(
         poses, keypoints=keypoints, boxes=transform_boxes(poses.boxes, transform)
     )
-    mask = turn_back(prediction.mask, orientation)
-    return dataclasses.replace(prediction, poses=turned, mask=mask)
+    mask = None if mask is None else turn_back(mask, orientation)
+    return Found(turned, prediction.box_scores, mask)
 
 
 def photo_json(
-    photo: Photo, prediction, orientation: int, models: tuple[str, ...]
+    photo: Photo,
+    prediction: Found,
+    size: tuple[int, int],
+    orientation: int,
+    models: tuple[str, ...],
 ) -> dict[str, Any]:
     """Describes all that was found in one photo.
 
     Args:
         photo: the file.
         prediction: in its stored pixels.
+        size: its (height, width), as stored.
         orientation: its EXIF number.
         models: names of the model files.
 
     Returns:
         `image`, `image_id`, `width`, `height`, `orientation`, `model`, `skeleton`,
         `keypoint_names`, `people` (each with `box` xyxy, `box_score`, `score`, `keypoints` K x
-        [x, y, score], score 0 for one that was not found) and `mask`, COCO's compressed run
-        lengths {"size": [height, width], "counts": text}.
+        [x, y, score], score 0 for one that was not found) and, where there is one, `mask`, COCO's
+        compressed run lengths {"size": [height, width], "counts": text}.
     """
     poses = prediction.poses
-    height, width = prediction.mask.shape
-    runs = pycocotools.mask.encode(np.asfortranarray(prediction.mask, np.uint8))
     places, scores = poses.keypoints[..., :2], poses.keypoints[..., 2:]
     columns = {
         "box": _round(poses.boxes, 2),
@@ -72,18 +91,21 @@ def photo_json(
         "keypoints": np.concatenate([_round(places, 2), _round(scores, 5)], axis=-1),
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return {
+    described = {
         "image": photo.file_name,
         "image_id": photo.image_id,
-        "width": width,
-        "height": height,
+        "width": size[1],
+        "height": size[0],
         "orientation": orientation,
         "model": list(models),
         "skeleton": poses.skeleton.name,
         "keypoint_names": list(poses.skeleton.names),
         "people": [dict(zip(columns, row, strict=True)) for row in rows],
-        "mask": {"size": [height, width], "counts": runs["counts"].decode("ascii")},
     }
+    if prediction.mask is not None:
+        runs = pycocotools.mask.encode(np.asfortranarray(prediction.mask, np.uint8))
+        described["mask"] = {"size": list(size), "counts": runs["counts"].decode("ascii")}
+    return described
 
 
 def coco_people(
@@ -124,8 +146,8 @@ def coco_people(
     return [{"id": first_id + i, **entry} for i, entry in enumerate(entries)]
 
 
-def draw_prediction(image: np.ndarray, prediction, score: float) -> np.ndarray:
-    """Draws the person mask, and the people of at least `score` with boxes and scores.
+def draw_prediction(image: np.ndarray, prediction: Found, score: float) -> np.ndarray:
+    """Draws the person mask, if there is one, and people of at least `score` with their boxes.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -140,9 +162,11 @@ def draw_prediction(image: np.ndarray, prediction, score: float) -> np.ndarray:
     if factor < 1:
         size = [max(1, round(edge * factor)) for edge in image.shape[1::-1]]
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        if mask is not None:
+            mask = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         poses = _scaled(poses, factor)
-    return draw.draw_poses(draw.overlay_mask(image, mask, alpha=0.4), poses, threshold=0.0)
+    image = image if mask is None else draw.overlay_mask(image, mask, alpha=0.4)
+    return draw.draw_poses(image, poses, threshold=0.0)
 
 
 def encode_picture(picture: np.ndarray) -> bytes:

@@ -18,13 +18,13 @@ from colour_predictor import (
 )
 from PIL import Image, ImageOps
 
-from multiposenet.predict_files import check_numbers, photos_for
-from multiposenet.prediction_files import PICTURE_LIMIT, coco_people, draw_prediction
 from posekit import draw
 from posekit.commands import UsageError
 from posekit.datasets.coco import load_coco
 from posekit.metrics.coco_files import evaluate_files
 from posekit.metrics.coco_truth import read_truth
+from posekit.photos.predict_files import check_numbers, photos_for
+from posekit.photos.prediction_files import PICTURE_LIMIT, coco_people, draw_prediction
 from posekit.poses import Poses, from_coco_results, read_coco_results
 from posekit.skeletons import COCO
 from posekit.strict_json import read_json
@@ -195,7 +195,7 @@ def test_large_pictures_shrink_with_what_is_drawn(monkeypatch):
     poses = dataclasses.replace(found.poses, keypoints=keypoints, boxes=found.poses.boxes * 2)
     double = Found(poses, found.box_scores, np.kron(found.mask, np.ones((2, 2), bool)))
     expected = draw_prediction(marked(), found, 0.2)
-    monkeypatch.setattr("multiposenet.prediction_files.PICTURE_LIMIT", 64)
+    monkeypatch.setattr("posekit.photos.prediction_files.PICTURE_LIMIT", 64)
     np.testing.assert_array_equal(draw_prediction(large, double, 0.2), expected)
     assert (expected == draw.LEFT).all(axis=-1).any() and not found.poses.keypoints.flags.writeable
 
@@ -230,7 +230,7 @@ def peak_memory(files, folder):
 
 
 def test_large_photos_go_in_smaller_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr("multiposenet.predict_files.PIXELS_AT_ONCE", 5000)
+    monkeypatch.setattr("posekit.photos.predict_files.PIXELS_AT_ONCE", 5000)
     sizes = [(40, 50), (40, 50), (40, 50), (90, 90), (10, 10)]
     files = [
         save(tmp_path / f"{i}.png", np.zeros((*size, 3), np.uint8)) for i, size in enumerate(sizes)

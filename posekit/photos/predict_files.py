@@ -11,11 +11,11 @@ from pathlib import Path
 import rich.console
 import rich.progress
 
-from multiposenet.photos import Photo, check_output, find_files, photos_of
-from multiposenet.prediction_folder import FILES_OF_THE_WHOLE, PredictionFolder, prediction_folder
 from posekit.commands import UsageError
 from posekit.datasets.read_ahead import example_batches
 from posekit.images import ImageError, image_orientation, read_image
+from posekit.photos.photo_names import Photo, check_output, find_files, photos_of
+from posekit.photos.prediction_folder import FILES_OF_THE_WHOLE, PredictionFolder, prediction_folder
 from posekit.strict_json import write_json
 
 PIXELS_AT_ONCE = 16_000_000
@@ -40,7 +40,7 @@ class Summary:
 
 
 def photos_for(words: Sequence[str], folder: Path) -> list[Photo]:
-    """Finds the photos that words name (`photos.find_files`) and makes the output folder.
+    """Finds the photos that words name (`photo_names.find_files`) and makes the output folder.
 
     Raises:
         UsageError: no photos; or a folder that cannot be made or written, or that holds photos.
@@ -86,7 +86,8 @@ def predict_files(
     stderr and in rejected.json with its reason. Memory does not grow with the number of photos.
 
     Args:
-        predictor: with `skeleton`, and `predict(images)` as `prediction.Predictor` has it.
+        predictor: with `skeleton`, and `predict(images)` that returns for each image (H, W, 3)
+            uint8 RGB what `prediction_files.Found` has.
         photos: at least one.
         folder: to write into; it exists.
         models: names of the model files, for the results.

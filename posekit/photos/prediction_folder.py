@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from multiposenet.photos import Photo
-from multiposenet.prediction_files import (
+from posekit.atomic_files import write_file
+from posekit.datasets.synthetic_coco import coco_category
+from posekit.json_lists import JsonList, json_list, json_object
+from posekit.orientation import stored_size
+from posekit.photos.photo_names import Photo
+from posekit.photos.prediction_files import (
     as_stored,
     coco_people,
     draw_prediction,
     encode_picture,
     photo_json,
 )
-from posekit.atomic_files import write_file
-from posekit.datasets.synthetic_coco import coco_category
-from posekit.json_lists import JsonList, json_list, json_object
-from posekit.poses import to_coco_results
+from posekit.poses import Poses, to_coco_results
 from posekit.skeletons import Skeleton
 from posekit.strict_json import write_json
 
@@ -85,20 +86,21 @@ class PredictionFolder:
             photo: the file.
             image: (H, W, 3) uint8 RGB, upright.
             orientation: EXIF number of the file.
-            prediction: in pixels of the upright image, a `prediction.Prediction`.
+            prediction: in pixels of the upright image, see `prediction_files.Found`.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written.
         """
-        stored = as_stored(prediction, orientation)
-        described = photo_json(photo, stored, orientation, self.models)
+        stored = as_stored(prediction, orientation, image.shape[:2])
+        size = stored_size(image.shape[:2], orientation)
+        described = photo_json(photo, stored, size, orientation, self.models)
         write_json(self.folder / f"{photo.name}.json", described)
         picture = draw_prediction(image, prediction, self.score)
         write_file(self.folder / f"{photo.name}.jpg", encode_picture(picture))
-        self._list(photo, stored)
+        self._list(photo, stored.poses, size)
 
-    def _list(self, photo: Photo, stored) -> None:
-        poses, (height, width) = stored.poses, stored.mask.shape
+    def _list(self, photo: Photo, poses: Poses, size: tuple[int, int]) -> None:
+        height, width = size
         clear = poses.select(poses.scores >= self.score)
         self.num_photos += 1
         self.num_people += len(poses)
