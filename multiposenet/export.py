@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 import tensorflow as tf
@@ -18,6 +17,7 @@ from multiposenet.model import (
 )
 from posekit.datasets.synthetic import render_image
 from posekit.export import export_saved_model
+from posekit.export_command import encode
 from posekit.graph_images import decode_in_graph
 from posekit.warm_up import Request
 
@@ -109,11 +109,6 @@ def describe(model: keras.Model) -> dict:
         "settings": dataclasses.asdict(head.settings),
         "made_with": {"tensorflow": tf.__version__, "keras": keras.__version__},
     }
-
-
-def encode(image: np.ndarray, kind: str) -> bytes:
-    """Encodes (H, W, 3) uint8 RGB as ".jpg" or ".png"."""
-    return cv2.imencode(kind, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def _decode_to_canvases(model: keras.Model, image_bytes: tf.Tensor) -> Sequence[tf.Tensor]:

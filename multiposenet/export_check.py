@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from multiposenet.export import encode
 from multiposenet.prediction import Prediction, Predictor
 from posekit.datasets.synthetic import render_image
+from posekit.export_command import encode, largest_difference
 from posekit.images import decode_image
 from posekit.reloading import run_saved_model
 from posekit.warm_up import Request
@@ -83,11 +83,6 @@ def differences(
     return result
 
 
-def within_limits(found: dict[str, dict[str, float]]) -> bool:
-    """Whether none of `differences` exceeds its limit; NaN does."""
-    return all(row[name] <= limit for row in found.values() for name, limit in LIMITS.items())
-
-
 def drawn_files() -> list[bytes]:
     """Drawn crowds of four sizes, as JPEG and PNG files."""
     kinds = (".jpg", ".png", ".jpg", ".jpg")
@@ -119,13 +114,11 @@ def _differences(found: dict[str, np.ndarray], expected: Prediction) -> dict[str
     keypoints = found["keypoints"]
     found = found | {"keypoints": keypoints[..., :2], "keypoint_scores": keypoints[..., 2]}
     count = min(len(found["boxes"]), len(poses.boxes))
-    result = {name: _largest(found[name][:count], array[:count]) for name, array in wanted.items()}
+    result = {
+        name: largest_difference(found[name][:count], array[:count])
+        for name, array in wanted.items()
+    }
     result["num_poses"] = float(abs(len(found["boxes"]) - len(poses.boxes)))
     same_size = found["mask"].shape == expected.mask.shape
     wrong = np.mean((found["mask"] == 1) != expected.mask) if same_size else 1.0
     return result | {"mask": float(wrong)}
-
-
-def _largest(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference; infinite where the shapes differ, as those of another skeleton."""
-    return float(np.abs(a - b).max(initial=0)) if a.shape == b.shape else np.inf

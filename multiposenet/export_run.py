@@ -1,17 +1,18 @@
 """What scripts/export.py does: read a model, write it, check it, say what came out."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
-
-from multiposenet.export import encode, export
-from multiposenet.export_check import LIMITS, compare, drawn_files, within_limits
+from multiposenet.export import export
+from multiposenet.export_check import LIMITS, compare, drawn_files
 from multiposenet.model import PRETRAINED, load_multiposenet
-from posekit.commands import UsageError
-from posekit.export import bytes_of_variables, bytes_of_weights
-from posekit.images import read_image
+from posekit.export_command import (
+    check_options,
+    encoded,
+    print_differences,
+    print_size,
+    within_limits,
+)
 
 
 def export_and_check(
@@ -44,44 +45,13 @@ def export_and_check(
     """
     path = model or PRETRAINED
     name = name or path.stem
-    if verify_only and not Path(verify_only, "saved_model.pb").is_file():
-        raise UsageError(
-            f"--verify-only {verify_only}: expected the folder of a version, which holds "
-            "saved_model.pb, such as models/people/1"
-        )
-    if name != Path(name).name or ":" in name or name.startswith("."):
-        raise UsageError(f"--name {name}: expected a folder's name without / and :")
-    files = [_encoded(image) for image in images]
+    check_options(name, verify_only)
+    files = [encoded(image) for image in images]
     joined = load_multiposenet(path)
     written = verify_only or export(joined, output, name, version)
-    _print_size(written, joined)
+    print_size(written, joined)
     if not (verify or verify_only):
         return 0
     found, num_poses = compare(written, joined, files or drawn_files())
-    _print_differences(found, num_poses)
-    return 0 if within_limits(found) else 1
-
-
-def _encoded(path: Path) -> bytes:
-    """Reads a picture as the bytes of a JPEG or PNG file; other formats become PNG."""
-    image = read_image(path)
-    data = path.read_bytes()
-    return data if data.startswith((b"\xff\xd8\xff", b"\x89PNG")) else encode(image, ".png")
-
-
-def _print_size(version: Path, model: keras.Model) -> None:
-    size, weights = bytes_of_variables(version), bytes_of_weights(model)
-    print(f"{version}: {size / 1e6:.1f} MB of variables for {weights / 1e6:.1f} MB of weights")
-
-
-def _print_differences(found: dict[str, dict[str, float]], num_poses: int) -> None:
-    print(f"largest difference from the Python path, {num_poses} people:")
-    print("".join(f"{title:>17}" for title in ("", *found, "limit")))
-    for name, limit in LIMITS.items():
-        values = "".join(f"{row[name]:17.2g}" for row in found.values())
-        print(f"{name:>17}{values}{limit:17.2g}")
-    if not num_poses:
-        print(
-            "warning: no person was found, so only masks were compared; give --images of people",
-            file=sys.stderr,
-        )
+    print_differences(found, LIMITS, num_poses)
+    return 0 if within_limits(found, LIMITS) else 1

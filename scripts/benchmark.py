@@ -3,6 +3,7 @@
 python scripts/benchmark.py pipeline --data COCO_FOLDER    training samples/s beside plain reading
 python scripts/benchmark.py step coco-r50                  a training step's share of the GEMM peak
 python scripts/benchmark.py multiposenet --output FOLDER   time by stage against 1 to 20 people
+python scripts/benchmark.py topdown --data COCO_FOLDER     people/s, decoding, OKS-NMS, crops/s
 """
 
 import dataclasses
@@ -68,11 +69,45 @@ class Multiposenet:
     """Folder for benchmark.json, tables and plots."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Topdown:
+    """People/s from image + boxes to poses, decoding, OKS-NMS, and training crops/s.
+
+    Each beside something else of the same run: the bare network at the same batch size, loops over
+    people, an image decoded for each crop.
+    """
+
+    data: Path | None = None
+    """COCO folder; without it people are drawn, and the training pipeline is left out."""
+    split: str = "train"
+    """Split to read."""
+    recipe: str = "small"
+    """Top-down recipe whose network is measured, with random weights."""
+    model: Path | None = None
+    """Top-down network (.keras) to measure instead."""
+    people: int = 256
+    """People that are predicted in a round."""
+    batch_size: int = 32
+    """Crops that go through the network at once."""
+    crops_of: str = "simple-baselines-r50"
+    """Top-down recipe whose training crops are made."""
+    crops: int = 5000
+    """Training crops made in a round."""
+    rounds: int = 3
+    """Rounds; the contestants take turns and the best round of each counts."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """"cpu" adds up all threads: for a machine that does other work at the time."""
+
+
 def main() -> None:
     """Runs the benchmark that the command line names."""
-    choice = tyro.cli(Pipeline | Step | Multiposenet, description=__doc__)
+    choice = tyro.cli(Pipeline | Step | Multiposenet | Topdown, description=__doc__)
     if isinstance(choice, Multiposenet):
         return stages(choice)
+    if isinstance(choice, Topdown):
+        from topdown.benchmarks import benchmark
+
+        return benchmark(**dataclasses.asdict(choice))
     from multiposenet import benchmarks  # late: --help answers at once
 
     if isinstance(choice, Pipeline):

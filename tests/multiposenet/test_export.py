@@ -7,13 +7,14 @@ import pytest
 import tensorflow as tf
 
 from multiposenet.detection_subnet import detection_model
-from multiposenet.export import OUTPUTS, encode, export
-from multiposenet.export_check import differences, requests_for, within_limits
+from multiposenet.export import OUTPUTS, export
+from multiposenet.export_check import LIMITS, differences, requests_for
 from multiposenet.keypoint_subnet import keypoint_model
 from multiposenet.model import join
 from multiposenet.prediction import Prediction, Predictor
 from multiposenet.prn import prn
 from posekit.export import bytes_of_variables, bytes_of_weights
+from posekit.export_command import encode, within_limits
 from posekit.images import decode_image
 from posekit.poses import Poses
 from posekit.reloading import run_saved_model
@@ -107,7 +108,7 @@ def test_both_signatures_equal_the_python_path(served):
     assert sum(len(one.poses) for one in expected) == served.together["num_poses"].sum() > 0
     found = differences(served.compared, expected)
     assert found.keys() == {"serving_default", "from_jpeg"}
-    assert within_limits(found), found
+    assert within_limits(found, LIMITS), found
 
 
 @pytest.mark.parametrize(
@@ -124,13 +125,13 @@ def test_a_difference_in_one_output_is_found_out(served, name, shift):
         )
         for answer in served.compared[:-1]
     ]
-    assert within_limits(differences(served.compared, expected))
+    assert within_limits(differences(served.compared, expected), LIMITS)
     wrong = dict(served.together)
     wrong[name] = wrong[name].copy()
     wrong[name][0, 0, ...] += np.array(shift, wrong[name].dtype)
     found = differences([*served.compared[:-1], wrong], expected)
-    assert within_limits({"serving_default": found["serving_default"]})
-    assert not within_limits(found)
+    assert within_limits({"serving_default": found["serving_default"]}, LIMITS)
+    assert not within_limits(found, LIMITS)
 
 
 def test_each_weight_is_written_once(served):
