@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from tiny_networks import joined, photo
 
-from multiposenet.export_run import _encoded, export_and_check
+from multiposenet.export_run import export_and_check
 from multiposenet.model import ModelError
 from posekit.commands import UsageError
+from posekit.export_command import encoded
 from posekit.images import ImageError, decode_image, read_image
 
 ROOT = Path(__file__).parents[2]
@@ -52,10 +53,10 @@ def test_wrong_input_is_refused_and_nothing_is_written(model_file, tmp_path):
 
 def test_pictures_of_other_formats_are_sent_as_png(tmp_path):
     Image.fromarray(photo()).save(tmp_path / "a.bmp")
-    data = _encoded(tmp_path / "a.bmp")
+    data = encoded(tmp_path / "a.bmp")
     assert data.startswith(b"\x89PNG") and (decode_image(data) == photo()).all()
     Image.fromarray(photo()).save(tmp_path / "a.jpg")
-    assert (decode_image(_encoded(tmp_path / "a.jpg")) == read_image(tmp_path / "a.jpg")).all()
+    assert (decode_image(encoded(tmp_path / "a.jpg")) == read_image(tmp_path / "a.jpg")).all()
 
 
 @pytest.mark.slow
