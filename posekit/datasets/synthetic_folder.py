@@ -44,7 +44,7 @@ def synthetic_folder(folder: SyntheticFolder, parent: Path, side: int, seed: int
     root = parent / f"{name}-crowding{folder.crowding}-seed{seed}"
     if not _missing(root, folder):  # so a finished folder may be read-only
         return root
-    with _alone(parent / f".{root.name}.lock"):
+    with alone(parent / f".{root.name}.lock"):
         for split, count in _missing(root, folder).items():
             _draw(root, split, count, folder, side, seed)
     return root
@@ -58,7 +58,7 @@ def _missing(root: Path, folder: SyntheticFolder) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Waits until no other process is inside; a killed one leaves by being killed."""
     import fcntl  # not on Windows, where recipes must import all the same
 

@@ -1,0 +1,185 @@
+"""From a recipe to its network, with the weights that it starts from."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from posekit.backbones import initialise, make_backbone
+from posekit.commands import UsageError
+from posekit.skeletons import Skeleton
+from topdown.prediction import ModelError, load_topdown
+from topdown.recipe import TopDownRecipe
+from topdown.settings import Crop, PoseReading, Reading, Settings, settings_of
+from topdown.simple_baseline import INTERMEDIATE, simple_baseline
+
+
+def settings_from(recipe: TopDownRecipe, domains: dict[str, Skeleton]) -> Settings:
+    """The settings of a recipe's network, with the crop that poses are predicted in."""
+    stride = 4 if recipe.network == "hourglass" else 32 >> recipe.deconvolutions
+    crop = training_crop(recipe)
+    if recipe.test_margin is not None:
+        crop = dataclasses.replace(crop, margin=recipe.test_margin)
+    if recipe.test_box_pixels is not None:
+        crop = dataclasses.replace(crop, pixels=recipe.test_box_pixels)
+    reading = Reading(
+        offset=recipe.offset,
+        blur_sigma=recipe.blur_sigma,
+        keypoint_threshold=recipe.keypoint_threshold,
+        box_threshold=recipe.box_threshold,
+        oks_threshold=recipe.oks_threshold,
+    )
+    return Settings(domains, tuple(recipe.size), stride, recipe.sigma, crop, reading)
+
+
+def training_crop(recipe: TopDownRecipe) -> Crop:
+    """The crop that a recipe's network is trained on."""
+    return Crop(recipe.margin, recipe.box_pixels, tuple(recipe.box_extension), recipe.stretch)
+
+
+def make_network(recipe: TopDownRecipe, domains: dict[str, Skeleton]) -> tuple[keras.Model, str]:
+    """Builds a network and gives it its first weights.
+
+    Args:
+        recipe: of the training.
+        domains: name of each head -> its keypoints.
+
+    Returns:
+        model: crops to domain -> heatmaps, and those that are supervised beside.
+        initial: where its weights come from, in words.
+
+    Raises:
+        UsageError: weights that cannot be used, or a size that the network cannot take.
+    """
+    settings = settings_from(recipe, domains)
+    if recipe.network == "mdpn" and any(side % 32 for side in recipe.size):
+        raise UsageError(f"--size: expected multiples of 32 for mdpn, received {recipe.size}")
+    if recipe.network == "hourglass":
+        model, initial = hourglass_network(recipe, settings), "random weights"
+    else:
+        backbone, _ = make_backbone(recipe.backbone)
+        weights = "none" if recipe.init else recipe.backbone_weights
+        initial = initialise(backbone, recipe.backbone, weights)
+        options = recipe.deconvolutions, recipe.filters, recipe.kernel
+        model = simple_baseline(backbone, settings, *options, skip=recipe.network == "mdpn")
+    if recipe.init:
+        start_from(model, recipe.init)
+        initial = recipe.init.name
+    freeze(model, recipe.frozen)
+    return model, initial
+
+
+def hourglass_network(recipe: TopDownRecipe, settings: Settings) -> keras.Model:
+    """Stacked hourglasses with one head; the outputs of earlier stacks are supervised beside."""
+    from topdown.hourglass import hourglass
+
+    if len(settings.domains) != 1:
+        raise UsageError(
+            "--network hourglass: expected one head, received "
+            f"{', '.join(settings.domains)}; use --heads shared"
+        )
+    ((domain, skeleton),) = settings.domains.items()
+    shape = (*settings.size, 3)
+    sizes = recipe.stacks, recipe.depth, recipe.filters
+    body = hourglass(skeleton.num_keypoints, *sizes, input_shape=shape)
+    images = keras.Input(shape, dtype="float32", name="crops")
+    maps = dict(body(PoseReading(settings, name="reading")(images)))
+    outputs = {domain: maps.pop("heatmaps")}
+    outputs |= {f"{domain}.{name}": value for name, value in maps.items()}
+    return keras.Model(images, outputs, name="stacked_hourglass")
+
+
+def start_from(model: keras.Model, path: Path | str) -> None:
+    """Takes over the weights of a saved network of the same trunk.
+
+    Heads are taken over keypoint by keypoint: a keypoint that a head of the file has by the same
+    name, first in the head of the same domain, then in the others, starts with its weights there;
+    others keep their random start.
+
+    Raises:
+        UsageError: the file is no top-down network, or one of another trunk.
+    """
+    try:
+        source = load_topdown(path)
+    except ModelError as error:
+        raise UsageError(f"--init {error}") from error
+    layers = {layer.name: layer for layer in source.layers}
+    heads = "head_", f"{INTERMEDIATE}_"
+    for layer in model.layers:
+        if layer.weights and not layer.name.startswith(heads):
+            _copy_layer(layer, layers, path)
+    now, before = settings_of(model).domains, settings_of(source).domains
+    names = {layer.name for layer in model.layers}
+    for domain, skeleton in now.items():
+        order = sorted(before, key=lambda name: name != domain)
+        for head in (head for head in heads if f"{head}{domain}" in names):
+            for end in ("", "_back"):
+                found = [
+                    (layers[f"{head}{name}{end}"].get_weights(), before[name].names)
+                    for name in order
+                    if f"{head}{name}{end}" in layers
+                ]
+                if found:
+                    layer = model.get_layer(f"{head}{domain}{end}")
+                    _copy_keypoints(layer, skeleton.names, found, back=bool(end))
+
+
+def _copy_layer(layer, source: dict, path) -> None:
+    try:
+        layer.set_weights(source[layer.name].get_weights())
+    except (KeyError, ValueError) as error:
+        raise UsageError(
+            f"--init {path}: expected a network of the same trunk, received one whose layer "
+            f"{layer.name!r} does not fit ({error}); give the backbone, filters, kernel and "
+            "deconvolutions that it was trained with"
+        ) from error
+
+
+def _copy_keypoints(layer, names: Sequence[str], found: Sequence[tuple], back: bool) -> None:
+    """Copies what belongs to keypoints that a head has in common with others.
+
+    Args:
+        layer: convolution to maps, or MDPN's from maps back to features.
+        names: of its keypoints.
+        found: (kernel and bias, names) of other heads' layers, in the order of preference.
+        back: whether keypoints are its input; its bias is then that of the first of the others.
+    """
+    kernel, bias = layer.get_weights()
+    axis = 2 if back else 3
+    target = np.moveaxis(kernel, axis, 0)
+    for place, keypoint in enumerate(names):
+        for weights, others in found:
+            if keypoint in others:
+                target[place] = np.moveaxis(weights[0], axis, 0)[others.index(keypoint)]
+                if not back:
+                    bias[place] = weights[1][others.index(keypoint)]
+                break
+    layer.set_weights([kernel, found[0][0][1] if back else bias])
+
+
+def freeze(model: keras.Model, domains: tuple[str, ...]) -> None:
+    """Stops the training of some heads and, if there are any, of all below the heads.
+
+    Batch normalisation there uses its stored statistics from then on, so that the frozen heads'
+    outputs stay what they are, to the bit.
+
+    Raises:
+        UsageError: no such head.
+    """
+    known = settings_of(model).domains
+    unknown = [domain for domain in domains if domain not in known]
+    if unknown:
+        raise UsageError(f"--frozen: expected heads out of {list(known)}, received {unknown}")
+    if not domains:
+        return
+    trained = {f"head_{domain}" for domain in known if domain not in domains}
+    for layer in model.layers:
+        if layer.weights:
+            layer.trainable = layer.name in trained
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Parameters as papers count them: colours and running statistics left out."""
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
