@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo crowds test slow lint
+.PHONY: demo crowds topdown test slow lint
 demo: $(VENV)/ready
 	$(VENV)/bin/python scripts/train_keypoint.py demo
 
@@ -19,6 +19,10 @@ crowds: $(VENV)/ready
 		$(VENV)/bin/python scripts/eval_coco.py runs/crowds.keras --data runs/synthetic/192px-*-crowding0.3-* \
 			--grouping $$grouping --picture runs/crowds-$${grouping%% *}.png; \
 	done
+
+# A top-down network on synthetic people, evaluated in their true boxes.
+topdown: $(VENV)/ready
+	$(VENV)/bin/python scripts/train_topdown.py demo
 
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
