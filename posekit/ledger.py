@@ -15,7 +15,6 @@ VARIABLES = {
     "MPII": "mpii:data/mpii",
     "PT17": "posetrack:data/posetrack17",
     "PT18": "posetrack:data/posetrack18",
-    "PT18_COCO": "--data data/posetrack18-as-coco --split val",
 }
 """What commands write for where the data is; the page sets them for a shell."""
 

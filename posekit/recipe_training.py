@@ -140,8 +140,9 @@ def fit_recipe(
         optimizer=optimizer,
         run_dir=run_dir,
         recipe=recipe,
-        # A longer cosine would raise the learning rate again.
-        may_change=("epochs", "output") if recipe.schedule == "plateau" else ("output",),
+        # What a stage starts from lies in the output too. A longer cosine would raise the
+        # learning rate again.
+        may_change=("output", "init", *(["epochs"] if recipe.schedule == "plateau" else [])),
         seed=recipe.seed,
         validate=validate,
         validate_every=recipe.validate_every,

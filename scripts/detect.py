@@ -49,14 +49,14 @@ def main() -> int:
     options = tyro.cli(Detection, description=__doc__)
     check(options)
     from posekit.datasets.coco import load_coco  # late: --help answers at once
-    from posekit.datasets.rejected import RejectedImages
     from posekit.detections import write_detections
 
     dataset = load_coco(options.data, options.split)
     if options.images is not None:
         dataset = dataset.subset(np.arange(min(options.images, len(dataset))))
-    rejected = RejectedImages(options.split, len(dataset))
-    found = detect(detector(options.model), dataset, rejected, options.batch_size)
+    from topdown.detector import detect_people  # late: wrong paths are named at once
+
+    found, rejected = detect_people(detector(options.model), dataset, options.batch_size)
     found = found.select(found.scores >= options.minimum)
     damaged = rejected.entries()
     for one in damaged:
@@ -109,33 +109,6 @@ def detector(path: Path | None) -> Callable[[list[np.ndarray]], list[tuple]]:
     return lambda images: [
         (found.poses.boxes, found.box_scores) for found in predictor.predict(images)
     ]
-
-
-def detect(predict, dataset, rejected, batch_size: int):
-    """Returns the `Detections` of a data set's images; `rejected` gets what cannot be read."""
-    from posekit.datasets.read_ahead import example_batches
-    from posekit.detections import Detections, union
-
-    reader = Images(dataset, rejected)
-    parts = []
-    for examples in example_batches(reader, len(dataset), batch_size):
-        found = predict([example["image"] for example in examples])
-        for example, (boxes, scores) in zip(examples, found, strict=True):
-            ids = np.full(len(scores), example["image_id"], np.int64)
-            parts.append(Detections(ids, np.reshape(boxes, (-1, 4)), scores))
-    return union(parts)
-
-
-class Images:
-    """Pictures of a data set and their ids, without masks, for `example_batches`."""
-
-    def __init__(self, dataset, rejected):
-        self.dataset = dataset
-        self.rejected = rejected
-
-    def example(self, i: int) -> dict:
-        """Reads image i."""
-        return {"image_id": self.dataset.image_ids[i], "image": self.dataset.image(i)}
 
 
 if __name__ == "__main__":

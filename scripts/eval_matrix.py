@@ -3,7 +3,8 @@ r"""Evaluate pose networks on test sets in the boxes of several detectors: a tab
 python scripts/eval_matrix.py --networks hg-mpii=runs/hourglass-mpii/best.keras \
     --boxes gt ssd-coco=runs/ssd300-coco/best.keras --tests posetrack:POSETRACK_FOLDER:val
 Figures are COCO keypoint AP (OKS) in percent, with the person AP of the boxes behind them. --json
-prints all ten numbers of every cell. SCUT-Samsung's Tables 8 to 14 are such tables.
+prints all ten numbers of every cell, and how its network was read. SCUT-Samsung's Tables 8 to 14
+are such tables; MDPN's Table 2 is one network with several readings.
 """
 
 import dataclasses
@@ -31,10 +32,22 @@ class Matrix:
     """Only the first so many images of each test set."""
     flip: bool = False
     """Average each crop with its mirror: slower, better."""
+    domains: tuple[str, ...] = ()
+    """Heads to read, in order; not given: all of each network."""
     combination: Literal["first", "vote"] = "first"
     """Networks of several heads: each keypoint from the first that has it, or the mean of all."""
     head: Literal["none", "interpolate"] = "none"
     """interpolate makes neck and head_top of shoulders and nose where no head has them."""
+    offset: Literal["none", "sign", "second_peak"] | None = None
+    """Quarter offset; not given, as all below: as each network says."""
+    blur_sigma: float | None = None
+    """Gaussian filter before the highest cell is sought, cells; 0: none."""
+    box_threshold: float | None = None
+    """People in boxes of lower scores are left out."""
+    keypoint_threshold: float | None = None
+    """A person's score counts keypoints above this."""
+    oks_threshold: float | None = None
+    """OKS-NMS, greatest OKS with a better pose."""
     json: bool = False
     """Print one JSON list of cells instead of the table."""
 
@@ -42,6 +55,7 @@ class Matrix:
 def main() -> int:
     """Reads the command line, evaluates, prints."""
     options = tyro.cli(Matrix, description=__doc__)
+    reading = reading_of(options)
     networks = named_files(options.networks, "networks")
     named = [word for word in options.boxes if word != "gt"]
     files = named_files(named, "boxes")
@@ -55,13 +69,30 @@ def main() -> int:
     if options.images is not None:
         tests = {n: d.subset(range(min(options.images, len(d)))) for n, d in tests.items()}
     cells = []
-    how = {"flip": options.flip, "kind": options.combination, "head": options.head}
-    for cell in matrix.evaluate_matrix(networks, boxes, tests, **how):
+    how = options.flip, options.domains, options.combination, options.head, reading
+    for cell in matrix.evaluate_matrix(networks, boxes, tests, matrix.Protocol(*how)):
         cells.append(cell)
         print(f"{cell.network}, {cell.boxes}, {cell.test}: done", file=sys.stderr)
-    as_json = [dataclasses.asdict(cell) | how for cell in cells]
+    as_json = list(map(dataclasses.asdict, cells))
     print(json.dumps(as_json, allow_nan=False) if options.json else matrix.to_text(cells))
     return 0
+
+
+def reading_of(options: Matrix) -> dict[str, float | str | None]:
+    """Returns what is not to be as the networks say, by the names of `settings.Reading`.
+
+    Raises:
+        UsageError: a number out of its range.
+    """
+    thresholds = ("box_threshold", "keypoint_threshold", "oks_threshold")
+    given = {name: getattr(options, name) for name in ("offset", "blur_sigma", *thresholds)}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, (low, high) in {"blur_sigma": (0, 99), **dict.fromkeys(thresholds, (-1, 1))}.items():
+        if name in given and not low <= given[name] <= high:
+            raise UsageError(
+                f"--{name.replace('_', '-')}: expected {low} to {high}, received {given[name]}"
+            )
+    return given | ({"blur_sigma": given["blur_sigma"] or None} if "blur_sigma" in given else {})
 
 
 def named_files(words: tuple[str, ...] | list[str], option: str) -> dict[str, Path]:

@@ -27,7 +27,7 @@ from topdown.ssd import ssd
 from topdown.ssd_loss import ssd_loss
 from topdown.train_ssd import settings_of_recipe
 
-SKELETONS = {"coco": COCO, "mpii": MPII, "posetrack": POSETRACK}
+SKELETONS = {"coco": COCO, "mpii": MPII, "mpii-centre": MPII, "posetrack": POSETRACK}
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Person boxes of images of any size, from a saved SSD."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -8,6 +8,10 @@ import numpy as np
 
 import posekit.normalization  # noqa: F401  load_model needs the layer
 from posekit.boxes import clip_boxes
+from posekit.datasets.coco import CocoDataset
+from posekit.datasets.read_ahead import example_batches
+from posekit.datasets.rejected import RejectedImages
+from posekit.detections import Detections, union
 from topdown.ssd_augment import draw_window, window_transform
 from topdown.ssd_detections import compile_detection
 from topdown.ssd_evaluation import boxes_in_image
@@ -53,8 +57,8 @@ class PersonDetector:
             images: (H, W, 3) uint8 RGB each.
 
         Returns:
-            For each image: boxes (N, 4) float32 xyxy in its pixels, inside the image, edges as in
-            `posekit.boxes`, best first; scores (N,) float32.
+            For each image: boxes (N, 4) float32 xyxy in its pixels, inside the image and with an
+            area, edges as in `posekit.boxes`, best first; scores (N,) float32.
 
         Raises:
             DetectorError: an image of another kind.
@@ -79,8 +83,46 @@ class PersonDetector:
         found = []
         for row, (image, transform) in enumerate(zip(images, transforms, strict=True)):
             boxes, scores = boxes_in_image(outputs, row, transform)
-            found.append((clip_boxes(boxes, image.shape[:2]).astype(np.float32), scores))
+            boxes = clip_boxes(boxes, image.shape[:2]).astype(np.float32)
+            kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+            found.append((boxes[kept], scores[kept]))
         return found
+
+
+def detect_people(
+    predict: Callable[[list[np.ndarray]], list[tuple]], dataset: CocoDataset, batch_size: int = 8
+) -> tuple[Detections, RejectedImages]:
+    """Finds the people of all images of a data set.
+
+    Args:
+        predict: images (H, W, 3) -> boxes (N, 4) xyxy and scores (N,) of each, such as that of
+            `PersonDetector`.
+        dataset: whose images are read; its annotations are not.
+        batch_size: images that are read ahead and searched at once.
+
+    Returns:
+        detections: of all images that can be read.
+        rejected: the others.
+    """
+    images = _Images(dataset)
+    parts = []
+    for examples in example_batches(images, len(dataset), batch_size):
+        found = predict([example["image"] for example in examples])
+        for example, (boxes, scores) in zip(examples, found, strict=True):
+            ids = np.full(len(scores), example["image_id"], np.int64)
+            parts.append(Detections(ids, np.reshape(boxes, (-1, 4)), scores))
+    return union(parts), images.rejected
+
+
+class _Images:
+    """Pictures of a data set and their ids, without masks, for `example_batches`."""
+
+    def __init__(self, dataset: CocoDataset):
+        self._dataset = dataset
+        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+
+    def example(self, i: int) -> dict:
+        return {"image_id": self._dataset.image_ids[i], "image": self._dataset.image(i)}
 
 
 def _check(image: np.ndarray, number: int) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from posekit.commands import UsageError
 from posekit.datasets.coco import CocoDataset
 from posekit.datasets.named import open_dataset, parse_word
@@ -19,16 +21,26 @@ Datasets = dict[str, CocoDataset]
 def open_splits(recipe: TopDownRecipe) -> tuple[Datasets, Datasets]:
     """Opens all training and held-out data sets of a recipe.
 
+    Held-out are, where `val_datasets` does not say it, the same folders' `val_split`; while that is
+    the usual "val", those of a training split such as train2017 are val2017.
+
     Raises:
-        UsageError: two data sets of one name, or held-out ones of other names.
+        UsageError: two data sets of one name, held-out ones of other names, or `data` beside
+            `datasets`.
         DatasetError: a data set that cannot be used.
     """
     if not recipe.datasets:
         train, held_out = load_splits(recipe, recipe.size[0] * 3 // 2)
-        train = train.subset(range(len(train))[: recipe.train_images])
+        train = _first_images(train, recipe)
         return {"coco": train}, {"coco": train if held_out is train else held_out}
+    if recipe.data is not None:
+        raise UsageError(
+            f"--data: expected none beside --datasets, received {recipe.data}; put it among them, "
+            f"as coco:{recipe.data}"
+        )
     train = _opened(recipe.datasets, recipe.train_split)
-    words = recipe.val_datasets or [_without_split(word) for word in recipe.datasets]
+    train = {name: _first_images(dataset, recipe) for name, dataset in train.items()}
+    words = recipe.val_datasets or [_held_out_word(w, recipe.val_split) for w in recipe.datasets]
     held_out = _opened(words, recipe.val_split)
     if not held_out.keys() <= train.keys():
         raise UsageError(
@@ -94,6 +106,13 @@ def _opened(words, split: str) -> Datasets:
     return datasets
 
 
-def _without_split(word: str) -> str:
+def _first_images(dataset: CocoDataset, recipe: TopDownRecipe) -> CocoDataset:
+    return dataset.subset(np.arange(len(dataset))[: recipe.train_images])
+
+
+def _held_out_word(word: str, val_split: str) -> str:
     parsed = parse_word(word)
-    return f"{parsed.name}={parsed.kind}:{parsed.path}"
+    split = parsed.split or ""
+    if val_split == "val" and split.startswith("train"):
+        val_split += split.removeprefix("train")
+    return f"{parsed.name}={parsed.kind}:{parsed.path}:{val_split}"

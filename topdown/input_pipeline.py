@@ -8,6 +8,7 @@ import numpy as np
 
 from posekit import affine
 from posekit.augment import random_colour
+from posekit.commands import UsageError
 from posekit.crops import person_crop_transform
 from posekit.datasets.image_cache import ImageCache
 from posekit.datasets.rejected import RejectedImages
@@ -21,7 +22,8 @@ from topdown.settings import Settings
 CROPS_AT_A_TIME = 16
 """Crops that one call from tf.data makes."""
 BYTES_KEPT = 1 << 29
-"""Of decoded images at hand: 430 of 640x480; training brings the people of 64 together."""
+"""Of decoded images at hand: 430 of 640x480, 145 of 1280x720. Training brings the people of two
+batches' images together, see `posekit.loop.batches`; larger images are then read more often."""
 
 
 class PersonSamples:
@@ -203,6 +205,16 @@ def _tables(people: People, settings: Settings, domains: tuple[str, ...]) -> dic
 
 
 def domains_of(settings: Settings, datasets: Mapping) -> tuple[str, ...]:
-    """The domain of each data set: its own name where that is a head, else the only head."""
-    names = list(settings.domains)
-    return tuple(name if name in settings.domains else names[0] for name in datasets)
+    """The domain of each data set: its own name where that is a head, else the only head.
+
+    Raises:
+        UsageError: no head of that name, and several others.
+    """
+    heads = list(settings.domains)
+    strange = [name for name in datasets if name not in heads]
+    if strange and len(heads) > 1:
+        raise UsageError(
+            f"expected data sets called as one of the heads {heads}, received {strange}; put the "
+            "name in front, such as coco=coco:FOLDER"
+        )
+    return tuple(name if name in heads else heads[0] for name in datasets)

@@ -13,11 +13,12 @@ _TRACKING = "flow-based tracking, PoseTrack mAP and MOTA"
 _PARTS = "Wrist Ankle Total"
 _JOINTS = "Head Shou Elb Wri Hip Knee Ankl Total"
 _MATRIX = (
-    "eval_matrix.py --networks pose={run}/best.keras --boxes detected=boxes.json --tests $PT18:val "
-    "--flip"
+    "eval_matrix.py --networks pose={run}/best.keras --boxes detected=boxes.json --flip "
+    "--tests $PT18:minval"
 )
-_READ = "eval_coco.py {run}/best.keras $PT18_COCO --boxes boxes.json --flip "
-_A, _B = f"{_READ}--domain coco mpii --combination first", f"{_READ}--combination vote"
+_A = f"{_MATRIX} --domains coco mpii --combination first"
+_B = f"{_MATRIX} --combination vote"
+_A_VAL, _B_VAL = (command.replace(":minval", ":val") for command in (_A, _B))
 
 
 def _row(
@@ -47,9 +48,9 @@ _ALPHAPOSE = "PoseTrack 2018", "poses of AlphaPose"
 _OTHERS = f"combination and rescoring of poses from a file, {_PRECISION}"
 _TABLE_1_LEFT = Table(
     "Table 1, left. Training on several data sets, PoseTrack 2018 min-val, mAP",
-    "R50, 256x192, without skip. min-val: 15 of the 75 validation sequences. What follows an arrow "
-    "starts from the run of the COCO row. `eval_matrix.py` and `eval_coco.py` give AP by OKS, not "
-    "the paper's mAP; the latter reads PoseTrack as a COCO folder, which no script here writes.",
+    "R50, 256x192, without skip. min-val: 15 of the validation sequences, in the commands every "
+    "fifth by name. What follows an arrow starts from the run of the COCO row. `eval_matrix.py` "
+    "gives AP by OKS, not the paper's mAP.",
     (
         _strategy("mpii", "MPII", "mpii --datasets $MPII --val-split valid", 58.3, 49.1, 58.7),
         _strategy(
@@ -82,14 +83,14 @@ _TABLE_1_RIGHT = Table(
             label,
             figures(_PARTS, *values),
             f"mdpn-r50-joint {_ALL}",
-            evaluation=f"{_READ}{reading}",
+            evaluation=f"{_MATRIX} {reading}",
         )
         for row, label, reading, *values in (
-            ("coco", "COCO branch", "--domain coco --head interpolate", 68.8, 54.6, 66.0),
-            ("posetrack", "PoseTrack branch", "--domain posetrack", 68.0, 52.9, 66.7),
+            ("coco", "COCO branch", "--domains coco --head interpolate", 68.8, 54.6, 66.0),
+            ("posetrack", "PoseTrack branch", "--domains posetrack", 68.0, 52.9, 66.7),
             ("coco-posetrack", "COCO + PoseTrack branch")
-            + ("--domain coco posetrack --combination first", 69.1, 54.6, 67.4),
-            ("a", "COCO + MPII branch (A)", "--domain coco mpii --combination first")
+            + ("--domains coco posetrack --combination first", 69.1, 54.6, 67.4),
+            ("a", "COCO + MPII branch (A)", "--domains coco mpii --combination first")
             + (69.0, 54.7, 67.7),
             ("b", "Voting (B)", "--combination vote", 68.4, 53.7, 67.7),
         )
@@ -131,11 +132,11 @@ _TABLE_3 = Table(
             + (85.2, 88.5, 83.9, 77.5, 79.0, 77.0, 71.4, 80.7),
             ("152-a-tracks-val17", "MDPN-152-A*, val17", "mdpn-r152", "", _TRACKING)
             + (79.8, 84.8, 78.6, 71.7, 74.8, 72.3, 67.5, 75.8),
-            ("50-b-val18", "MDPN-50-B, val18", "mdpn-r50", _B, _PRECISION)
+            ("50-b-val18", "MDPN-50-B, val18", "mdpn-r50", _B_VAL, _PRECISION)
             + (72.6, 75.7, 75.8, 69.7, 72.1, 70.2, 65.4, 71.7),
-            ("152-b-val18", "MDPN-152-B, val18", "mdpn-r152", _B, _PRECISION)
+            ("152-b-val18", "MDPN-152-B, val18", "mdpn-r152", _B_VAL, _PRECISION)
             + (76.6, 77.9, 76.0, 69.8, 68.6, 70.9, 67.0, 72.7),
-            ("152-a-val18", "MDPN-152-A, val18", "mdpn-r152", _A, _PRECISION)
+            ("152-a-val18", "MDPN-152-A, val18", "mdpn-r152", _A_VAL, _PRECISION)
             + (75.4, 81.2, 79.0, 74.1, 72.4, 73.0, 69.9, 75.0),
             ("152-a-tracks-val18", "MDPN-152-A*, val18", "mdpn-r152", "", _TRACKING)
             + (72.4, 79.0, 75.3, 69.6, 69.2, 69.2, 66.7, 71.7),

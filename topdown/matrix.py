@@ -4,22 +4,53 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from posekit.datasets.coco import CocoDataset
-from posekit.datasets.read_ahead import example_batches
-from posekit.datasets.rejected import RejectedImages
-from posekit.detections import Detections, read_detections, union
+from posekit.detections import Detections, read_detections
 from posekit.metrics.coco_boxes import evaluate_detections
-from posekit.metrics.dataset_truth import truth_of
+from posekit.skeletons import Skeleton
 from topdown.combination import Combination
-from topdown.detector import PersonDetector
+from topdown.detector import PersonDetector, detect_people
 from topdown.evaluation import detected_boxes, evaluate_keypoints
-from topdown.prediction import TopDownPredictor, load_topdown
+from topdown.prediction import TopDownPredictor, load_topdown, with_reading
 from topdown.settings import settings_of
+from topdown.ssd_evaluation import truth_with_ignored
 
 GROUND_TRUTH = "gt"
 """In place of a detector: the boxes of the people with labelled keypoints."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How networks are read.
+
+    Args:
+        flip: averages each crop with its mirror.
+        domains: heads that are read, in order; none: all, in the order of the network.
+        combination: "first": each keypoint of the test set comes from the first head that has it;
+            "vote": the mean of all that have it.
+        head: "interpolate" makes neck and head_top where no head has them; else they are missed.
+        reading: fields of `settings.Reading` that replace the network's own.
+    """
+
+    flip: bool = False
+    domains: tuple[str, ...] = ()
+    combination: str = "first"
+    head: str = "none"
+    reading: Mapping[str, float | str | None] = dataclasses.field(default_factory=dict)
+
+    def predictor(self, model: keras.Model, skeleton: Skeleton) -> TopDownPredictor:
+        """Returns what finds poses of a skeleton.
+
+        Raises:
+            CombinationError: heads that the network does not have.
+        """
+        domains = self.domains or tuple(settings_of(model).domains)
+        combination = Combination(self.combination, domains, skeleton, self.head)
+        reading = with_reading(model, **self.reading)
+        return TopDownPredictor(model, self.flip, reading=reading, combination=combination)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +64,7 @@ class Cell:
         metrics: COCO keypoint numbers, OKS with the test set's sigmas; None where not defined.
         box_ap: person AP of the boxes on the same images; None for "gt".
         images: evaluated.
+        protocol: the fields of `Protocol`, with all heads and the whole reading of this network.
     """
 
     network: str
@@ -41,15 +73,14 @@ class Cell:
     metrics: dict[str, float | None]
     box_ap: float | None
     images: int
+    protocol: dict = dataclasses.field(default_factory=dict)
 
 
 def evaluate_matrix(
     networks: Mapping[str, Path],
     boxes: Mapping[str, Path | None],
     tests: Mapping[str, CocoDataset],
-    flip: bool = False,
-    kind: str = "first",
-    head: str = "none",
+    protocol: Protocol = Protocol(),
 ) -> Iterator[Cell]:
     """Evaluates all combinations, detector by detector, so that each runs once on a test set.
 
@@ -57,10 +88,7 @@ def evaluate_matrix(
         networks: name -> .keras file of a top-down network.
         boxes: name -> SSD (.keras) that finds them, or COCO results file; None: ground truth.
         tests: name -> data set.
-        flip: averages each crop with its mirror.
-        kind: "first": a network's heads are read in their order, each keypoint of the test set
-            comes from the first that has it; "vote": the mean of all that have it.
-        head: "interpolate" makes neck and head_top where no head has them; else they are missed.
+        protocol: how the networks are read.
 
     Yields:
         A cell at a time. A results file without any box on the images of a test set is left out
@@ -75,14 +103,12 @@ def evaluate_matrix(
             given = None if found is None else detected_boxes(dataset, found)
             box_ap = None
             if found is not None:
-                box_ap = evaluate_detections(truth_of(dataset), found).metrics["AP"]
+                box_ap = evaluate_detections(truth_with_ignored(dataset), found).metrics["AP"]
             for name, model in models.items():
-                heads = tuple(settings_of(model).domains)
-                combination = Combination(kind, heads, dataset.skeleton, head)
-                predictor = TopDownPredictor(model, flip, combination=combination)
+                predictor = protocol.predictor(model, dataset.skeleton)
                 scores = evaluate_keypoints(predictor, dataset, given)
-                counts = scores.images["evaluated"]
-                yield Cell(name, source, test, scores.metrics, box_ap, counts)
+                count, said = scores.images["evaluated"], _said(protocol, predictor)
+                yield Cell(name, source, test, scores.metrics, box_ap, count, said)
 
 
 def to_text(cells: list[Cell], metric: str = "AP") -> str:
@@ -103,24 +129,15 @@ def _figure(cell: Cell, metric: str) -> str:
     return figure if cell.box_ap is None else f"{figure} (boxes {100 * cell.box_ap:.1f})"
 
 
+def _said(protocol: Protocol, predictor: TopDownPredictor) -> dict:
+    heads = list(predictor.reader.combination.domains)
+    reading = dataclasses.asdict(predictor.reading)
+    return dataclasses.asdict(protocol) | {"domains": heads, "reading": reading}
+
+
 def _detections(path: Path, dataset: CocoDataset) -> Detections:
     """Reads a results file, or runs an SSD on all images of a data set."""
     if path.suffix != ".keras":
         return read_detections(path)
-    detector, images = PersonDetector(path), _Pictures(dataset)
-    parts = []
-    for examples in example_batches(images, len(dataset), detector.batch_size):
-        found = detector.predict([example["image"] for example in examples])
-        for example, (boxes, scores) in zip(examples, found, strict=True):
-            ids = np.full(len(scores), example["image_id"], np.int64)
-            parts.append(Detections(ids, np.reshape(boxes, (-1, 4)), scores))
-    return union(parts)
-
-
-class _Pictures:
-    def __init__(self, dataset: CocoDataset):
-        self._dataset = dataset
-        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
-
-    def example(self, i: int) -> dict:
-        return {"image_id": self._dataset.image_ids[i], "image": self._dataset.image(i)}
+    detector = PersonDetector(path)
+    return detect_people(detector.predict, dataset, detector.batch_size)[0]

@@ -3,8 +3,11 @@
 Imports no TensorFlow, so that `--help` answers at once.
 
 Crop and augmentation are "the same as" those of CPN: the box 10 % wider and 15 % higher on each
-side, factors of 0.7 to 1.35, a quarter of the crops mirrored and half of them turned by up to 45
-degrees, as four variants of each person in its public code. The text's "sigma 9" is in pixels of
+side and, in training, a quarter larger still, factors of 0.7 to 1.35, a quarter of the crops
+mirrored and half of them turned by up to 45 degrees, as four variants of each person in its public
+code. What lies beyond the image differs: CPN pads with the mean colour, crops are black there. A
+person's score is the box's times the mean over all keypoints, as CPN's: the threshold of -1 also
+counts those whose map has no positive peak. The text's "sigma 9" is in pixels of
 the crop: 2.25 cells. It does not state the threshold on boxes: that of Simple Baselines is used.
 """
 
@@ -15,7 +18,8 @@ from topdown.recipe import FineTuning, TopDownRecipe
 
 _ALONE = TopDownRecipe(
     sigma=2.25,
-    margin=1.0,
+    margin=1.25,
+    test_margin=1.0,
     box_extension=(0.1, 0.15),
     scale=(0.7, 1.35),
     rotation=45.0,
@@ -24,7 +28,7 @@ _ALONE = TopDownRecipe(
     flip=0.25,
     offset="second_peak",
     blur_sigma=3.5,
-    keypoint_threshold=0.0,
+    keypoint_threshold=-1.0,
     box_threshold=0.5,
     oks_threshold=0.4,
 )

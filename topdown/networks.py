@@ -1,7 +1,8 @@
 """From a recipe to its network, with the weights that it starts from."""
 
 import dataclasses
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -14,6 +15,9 @@ from topdown.prediction import ModelError, load_topdown
 from topdown.recipe import TopDownRecipe
 from topdown.settings import Crop, PoseReading, Reading, Settings, settings_of
 from topdown.simple_baseline import INTERMEDIATE, simple_baseline
+
+_HOURGLASS = re.compile(r"hourglass\d+")
+_HOURGLASS_HEAD = re.compile(r"stack_\d+_heatmaps(_back)?")
 
 
 def settings_from(recipe: TopDownRecipe, domains: dict[str, Skeleton]) -> Settings:
@@ -105,36 +109,58 @@ def start_from(model: keras.Model, path: Path | str) -> None:
         source = load_topdown(path)
     except ModelError as error:
         raise UsageError(f"--init {error}") from error
-    layers = {layer.name: layer for layer in source.layers}
-    heads = "head_", f"{INTERMEDIATE}_"
+    now, before = _head_layers(model), _head_layers(source)
+    _copy_trunk(_trunk(model, now), _trunk(source, before), path)
+    skeletons, known = settings_of(model).domains, settings_of(source).domains
+    for (kind, domain), layer in now.items():
+        order = sorted(known, key=lambda name: name != domain)
+        found = [
+            (before[kind, name].get_weights(), known[name].names)
+            for name in order
+            if (kind, name) in before
+        ]
+        if found:
+            names = skeletons[domain].names
+            _copy_keypoints(layer, names, found, back=kind.endswith("_back"))
+
+
+def _parts(model: keras.Model) -> Iterator[keras.Layer]:
+    """Layers of a network; those of an hourglass in place of it, as its heads are among them."""
     for layer in model.layers:
-        if layer.weights and not layer.name.startswith(heads):
-            _copy_layer(layer, layers, path)
-    now, before = settings_of(model).domains, settings_of(source).domains
-    names = {layer.name for layer in model.layers}
-    for domain, skeleton in now.items():
-        order = sorted(before, key=lambda name: name != domain)
-        for head in (head for head in heads if f"{head}{domain}" in names):
-            for end in ("", "_back"):
-                found = [
-                    (layers[f"{head}{name}{end}"].get_weights(), before[name].names)
-                    for name in order
-                    if f"{head}{name}{end}" in layers
-                ]
-                if found:
-                    layer = model.get_layer(f"{head}{domain}{end}")
-                    _copy_keypoints(layer, skeleton.names, found, back=bool(end))
+        inside = isinstance(layer, keras.Model) and _HOURGLASS.fullmatch(layer.name)
+        yield from layer.layers if inside else [layer]
 
 
-def _copy_layer(layer, source: dict, path) -> None:
-    try:
-        layer.set_weights(source[layer.name].get_weights())
-    except (KeyError, ValueError) as error:
-        raise UsageError(
-            f"--init {path}: expected a network of the same trunk, received one whose layer "
-            f"{layer.name!r} does not fit ({error}); give the backbone, filters, kernel and "
-            "deconvolutions that it was trained with"
-        ) from error
+def _head_layers(model: keras.Model) -> dict[tuple[str, str], keras.Layer]:
+    """(What it is, domain) -> layer to or from keypoints."""
+    layers, found = {layer.name: layer for layer in _parts(model)}, {}
+    for domain in settings_of(model).domains:  # an hourglass has one
+        names = {
+            "head": f"head_{domain}",
+            INTERMEDIATE: f"{INTERMEDIATE}_{domain}",
+            f"{INTERMEDIATE}_back": f"{INTERMEDIATE}_{domain}_back",
+        } | {name: name for name in layers if _HOURGLASS_HEAD.fullmatch(name)}
+        found |= {(kind, domain): layers[name] for kind, name in names.items() if name in layers}
+    return found
+
+
+def _trunk(model: keras.Model, heads: dict) -> dict[str, keras.Layer]:
+    """Name -> layer with weights, heads left out."""
+    left_out = {layer.name for layer in heads.values()}
+    parts = (layer for layer in _parts(model) if layer.weights)
+    return {layer.name: layer for layer in parts if layer.name not in left_out}
+
+
+def _copy_trunk(target: dict, source: dict, path: Path | str) -> None:
+    for name in sorted(target.keys() | source.keys()):
+        try:
+            target[name].set_weights(source[name].get_weights())
+        except (KeyError, ValueError) as error:
+            raise UsageError(
+                f"--init {path}: expected a network of the same trunk, received one whose layer "
+                f"{name!r} does not fit ({error}); give the network, backbone, filters, kernel, "
+                "deconvolutions, stacks and depth that it was trained with"
+            ) from error
 
 
 def _copy_keypoints(layer, names: Sequence[str], found: Sequence[tuple], back: bool) -> None:

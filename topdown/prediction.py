@@ -112,9 +112,22 @@ class TopDownPredictor:
         boxes = [b[k] for b, k in zip(boxes, kept, strict=True)]
         scores = [np.asarray(s, np.float32)[k] for s, k in zip(scores, kept, strict=True)]
         transforms = [crop_transforms(b, self.settings) for b in boxes]
-        keypoints = self.predict_crops(crop_people(images, transforms, self.settings))
+        keypoints = self._predict_people(images, transforms)
         parts = np.split(keypoints, np.cumsum([len(b) for b in boxes])[:-1])
         return list(map(self.reader.people, parts, transforms, boxes, scores))
+
+    def _predict_people(
+        self, images: Sequence[np.ndarray], transforms: list[np.ndarray]
+    ) -> np.ndarray:
+        """One pose for each transform; a few batches of crops at a time, for crops are large."""
+        counts = list(map(len, transforms))
+        starts, step = np.cumsum([0, *counts])[:-1], 4 * self.batch_size
+        found = [self.predict_crops(np.empty((0, *self.settings.size, 3), np.uint8))]
+        for first in range(0, sum(counts), step):
+            rows = np.clip([first - starts, first + step - starts], 0, counts).T
+            parts = [t[a:b] for t, (a, b) in zip(transforms, rows, strict=True)]
+            found.append(self.predict_crops(crop_people(images, parts, self.settings)))
+        return np.concatenate(found)
 
     def predict_crops(self, crops: np.ndarray) -> np.ndarray:
         """Finds one pose in each crop.

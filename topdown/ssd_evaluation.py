@@ -1,5 +1,6 @@
 """SSD's person boxes on held-out images: loss, COCO's and VOC's box AP, pictures."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from posekit import affine, draw
 from posekit.boxes import xyxy_to_xywh
+from posekit.datasets.coco import CocoDataset
+from posekit.datasets.posetrack import PoseTrackDataset
 from posekit.datasets.read_ahead import example_batches
 from posekit.detections import Detections
 from posekit.metrics.coco import CocoMetric
@@ -59,7 +62,7 @@ def evaluate_ssd(
             boxes = boxes_in_image(outputs, row, example["transform"])
             found.append((int(example["image_id"]), *boxes))
     losses = np.concatenate(losses)
-    truth = truth_of(samples.dataset)
+    truth = truth_with_ignored(samples.dataset)
     return {
         "val_loss": float(losses.sum() / max(len(losses), 1)),
         **_coco_figures(truth, found),
@@ -67,6 +70,30 @@ def evaluate_ssd(
         "images": len(losses),
         "skipped": count - len(losses),
     }
+
+
+def truth_with_ignored(dataset: CocoDataset) -> CocoTruth:
+    """Returns the people of `truth_of`, with PoseTrack's ignore regions as further crowds.
+
+    So boxes inside of them are not counted, neither by COCO's rules nor by ours of VOC.
+    """
+    truth = truth_of(dataset)
+    if not isinstance(dataset, PoseTrackDataset):
+        return truth
+    order = np.argsort(dataset.image_ids, kind="stable")
+    regions = [dataset.ignored_boxes(int(i)) for i in order]
+    counts = [len(boxes) for boxes in regions]
+    boxes = xyxy_to_xywh(np.concatenate([np.zeros((0, 4)), *regions]))
+    at = np.repeat(truth.first[1:], counts)  # behind the people of the image
+    return dataclasses.replace(
+        truth,
+        first=truth.first + np.cumsum([0, *counts]),
+        boxes_xywh=np.insert(truth.boxes_xywh, at, boxes, axis=0),
+        areas=np.insert(truth.areas, at, boxes[:, 2] * boxes[:, 3]),
+        is_crowd=np.insert(truth.is_crowd, at, True),
+        keypoints=np.insert(truth.keypoints, at, 0, axis=0),
+        num_labelled=np.insert(truth.num_labelled, at, 0),
+    )
 
 
 def boxes_in_image(

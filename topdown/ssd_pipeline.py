@@ -121,13 +121,15 @@ class SsdSamples:
         Returns:
             image (size, size, 3) uint8, image_id () int64, transform (2, 3) float32 image pixels ->
             network pixels, and in network pixels, edges as in COCO files: boxes (N, 4) float32 of
-            people whose centre is shown, ignored_boxes (M, 4) float32 of crowds.
+            people whose centre is shown, ignored_boxes (M, 4) float32 of crowds and of what the
+            data set says is not annotated (PoseTrack's ignore regions).
 
         Raises:
             ImageError: the image file is damaged or missing.
         """
         image, people = self.dataset.image(index), self.dataset.annotations(index)
         boxes, crowds = people["boxes"][~people["is_crowd"]], people["boxes"][people["is_crowd"]]
+        ignored = np.concatenate([crowds, people.get("ignored_boxes", np.zeros((0, 4)))])
         height, width = image.shape[:2]
         window, mirrored = np.array([0, 0, width, height]), False
         if draw is not None and self.augmentation is not None:
@@ -143,7 +145,7 @@ class SsdSamples:
             "image_id": np.int64(people["image_id"]),
             "transform": transform,
             "boxes": self._move(shown, transform),
-            "ignored_boxes": self._move(crowds, transform),
+            "ignored_boxes": self._move(ignored, transform),
         }
 
     def targets(self, example: dict) -> tuple[dict, dict]:

@@ -16,6 +16,7 @@ from posekit import draw
 from posekit.atomic_files import replaced_file, write_file
 from posekit.datasets.coco import CocoDataset
 from posekit.loop.distribution import is_chief
+from posekit.metrics.coco_scores import CocoScores
 from posekit.recipe_training import fit_recipe, plan_epochs, plot_log, prepare_process
 from posekit.skeletons import Skeleton
 from topdown.augmentation import augmentation_of
@@ -86,7 +87,7 @@ def train_stage(recipe: TopDownRecipe, strategy: tf.distribute.Strategy) -> None
 
     def validate(model):
         samples.rejected.report(run_dir, recipe.bad_images)
-        return evaluate(model, recipe, held_out)
+        return figures_of(evaluate(model, recipe, held_out))
 
     fit_recipe(
         recipe,
@@ -136,21 +137,22 @@ def evaluate(
     recipe: TopDownRecipe,
     held_out: dict[str, CocoDataset],
     flip: bool = False,
-) -> dict[str, float]:
-    """Keypoint AP with ground-truth boxes on the first images of every held-out data set.
-
-    Returns:
-        ap, ap50: mean over the data sets; with several also ap_NAME of each.
-    """
-    figures = {}
+) -> dict[str, CocoScores]:
+    """Keypoint scores with ground-truth boxes on the first images of every held-out data set."""
+    scores = {}
     for name, dataset in held_out.items():
         dataset = dataset.subset(np.arange(min(recipe.eval_images, len(dataset))))
-        scores = evaluate_keypoints(predictor_for(model, name, flip), dataset)
-        figures[name] = scores.metrics
-    ap, ap50 = ([f[key] or 0.0 for f in figures.values()] for key in ("AP", "AP50"))
+        scores[name] = evaluate_keypoints(predictor_for(model, name, flip), dataset)
+    return scores
+
+
+def figures_of(scores: dict[str, CocoScores]) -> dict[str, float]:
+    """The figures of the log: ap and ap50, means over the data sets; of several also ap_NAME."""
+    metrics = [score.metrics for score in scores.values()]
+    ap, ap50 = ([m[key] or 0.0 for m in metrics] for key in ("AP", "AP50"))
     result = {"ap": float(np.mean(ap)), "ap50": float(np.mean(ap50))}
-    if len(figures) > 1:
-        result |= {f"ap_{name}": value for name, value in zip(figures, ap, strict=True)}
+    if len(scores) > 1:
+        result |= {f"ap_{name}": value for name, value in zip(scores, ap, strict=True)}
     return result
 
 
@@ -175,13 +177,13 @@ def report(run_dir: Path, recipe: TopDownRecipe, held_out: dict[str, CocoDataset
     """Evaluates best.keras, draws predictions, prints the figures; metrics.json comes last."""
     model = load_topdown(run_dir / "best.keras")
     plain = evaluate(model, recipe, held_out)
-    flipped = {f"{k}_flip": v for k, v in evaluate(model, recipe, held_out, flip=True).items()}
-    metrics = plain | flipped
+    flipped = figures_of(evaluate(model, recipe, held_out, flip=True))
+    metrics = figures_of(plain) | {f"{name}_flip": value for name, value in flipped.items()}
     settings = settings_of(model)
     protocol = {
         "model": "best.keras",
         "data": {name: dataset.image_folder.name for name, dataset in held_out.items()},
-        "images": {name: min(recipe.eval_images, len(d)) for name, d in held_out.items()},
+        "images": {name: scores.images["evaluated"] for name, scores in plain.items()},
         "boxes": "ground truth",
         "scales": [1.0],
         "size": list(settings.size),

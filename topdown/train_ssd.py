@@ -11,7 +11,7 @@ import numpy as np
 
 from posekit.atomic_files import write_file
 from posekit.backbones import initialise
-from posekit.datasets.coco import CocoDataset
+from posekit.datasets.coco import CocoDataset, DatasetError
 from posekit.datasets.named import open_dataset, parse_word
 from posekit.loop.distribution import is_chief
 from posekit.recipe_training import fit_recipe, load_splits, plot_log, prepare_process
@@ -90,7 +90,14 @@ def load_samples(recipe: SsdRecipe) -> tuple[SsdSamples, SsdSamples]:
 
 
 def open_splits(recipe: SsdRecipe) -> tuple[JoinedDatasets, CocoDataset]:
-    """Opens the data sets to train on, as one, and the held-out one."""
+    """Opens the data sets to train on, as one, and the held-out one.
+
+    Images without people give SSD no loss, so that they are not trained on; with them, 46 % of
+    COCO's steps would be spent on nothing.
+
+    Raises:
+        DatasetError: a data set that cannot be used, or one without people.
+    """
     if recipe.datasets:
         train = [open_dataset(word, recipe.train_split) for word in recipe.datasets]
         first = parse_word(recipe.datasets[0])
@@ -99,8 +106,26 @@ def open_splits(recipe: SsdRecipe) -> tuple[JoinedDatasets, CocoDataset]:
     else:
         whole, held_out = load_splits(recipe, recipe.size)
         train = [whole]
-    shown = [dataset.subset(np.arange(len(dataset))[: recipe.train_images]) for dataset in train]
+    peopled = [with_people(dataset) for dataset in train]
+    shown = [dataset.subset(np.arange(len(dataset))[: recipe.train_images]) for dataset in peopled]
     return JoinedDatasets(shown), shown[0] if held_out is train[0] else held_out
+
+
+def with_people(dataset: CocoDataset) -> CocoDataset:
+    """Returns the images with somebody besides crowds.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    index = dataset.index
+    before = np.concatenate([[0], np.cumsum(~index.is_crowd)])[index.first]
+    peopled = dataset.subset((np.diff(before) > 0)[dataset.rows])
+    if not len(peopled):
+        raise DatasetError(
+            f"{dataset.annotation_file}: expected people to train on, found none on "
+            f"{len(dataset)} images"
+        )
+    return peopled
 
 
 def finish_run(run_dir: Path, recipe: SsdRecipe, held_out: SsdSamples) -> None:

@@ -19,6 +19,7 @@ from posekit.datasets.people_index import (
 from posekit.datasets.picture_sizes import picture_sizes
 from posekit.skeletons import MPII
 
+_VALID = ("annot/valid.json", "annot/valid.json.gz", "valid.json", "valid.json.gz")
 _FILES = ("mpii_annotations.json", "mpii_annotations.json.gz", "mpii_human_pose_v1_u12_1.mat")
 BoxKind = Literal["keypoints", "centre"]
 
@@ -43,7 +44,9 @@ def load_mpii(
             `mpii_human_pose_v1_u12_1.mat`, or such a file; a JSON file may be gzipped. The forms:
             see `mpii_files`.
         split: "train" or "valid"; of the official .mat "train" or "test"; None takes all of a
-            JSON list.
+            JSON list or all training images of the .mat. Those of "train" in the .mat contain what
+            others call valid: the images that `annot/valid.json` or `valid.json` beside the .mat
+            list are left out.
         images: folder of the pictures; None: `images` in root, or beside the file.
         box: "keypoints" for the extent of the keypoints grown by 15 % in all, cut at the image;
             "centre" for the square of 200 * scale pixels about the centre, 15 * scale further
@@ -70,7 +73,10 @@ def load_mpii(
         unknown = np.flatnonzero(~people.sizes.all(axis=1))
         if len(unknown) and headers:
             people.sizes[unknown] = picture_sizes(folder, [people.names[i] for i in unknown])
-        return CocoDataset(_index(people, box), file, folder, np.arange(len(people.names)))
+        rows = np.arange(len(people.names))
+        if file.suffix == ".mat" and split == "train":
+            rows = np.flatnonzero(~np.isin(people.names, _validation_images(file.parent)))
+        return CocoDataset(_index(people, box), file, folder, rows)
     except (ValueError, OSError) as error:
         raise DatasetError(str(error)) from error
 
@@ -95,6 +101,15 @@ def _annotation_file(root: Path, split: str | None) -> Path:
     if not found:
         raise ValueError(f"{root}: expected one of {', '.join(names)} in it, found none")
     return found[0]
+
+
+def _validation_images(folder: Path) -> tuple[str, ...]:
+    """Names that the list of validation people has, if it lies there; none of them is in "train".
+
+    The usual split is one of images: 2,729 for validation, 14,679 for training, none in both.
+    """
+    found = [folder / name for name in _VALID if (folder / name).is_file()]
+    return read_mpii_json(found[0], "valid").names if found else ()
 
 
 def _index(people: MpiiPeople, box: BoxKind) -> CocoIndex:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from posekit.datasets.coco import CocoDataset, DatasetError, load_coco
 
-KINDS = ("coco", "mpii", "posetrack", "voc", "synthetic")
+KINDS = ("coco", "mpii", "mpii-centre", "posetrack", "voc", "synthetic")
 _WORD = re.compile(
-    r"(?:(?P<name>[A-Za-z][\w-]*)=)?(?P<kind>[a-z0-9]+):(?P<path>[^:]+)(?::(?P<split>[^:]+))?"
+    r"(?:(?P<name>[A-Za-z][\w-]*)=)?(?P<kind>[a-z0-9-]+):(?P<path>[^:]+)(?::(?P<split>[^:]+))?"
 )
 
 
@@ -44,7 +44,9 @@ def open_dataset(word: str, split: str = "train") -> CocoDataset:
 
     Args:
         word: [NAME=]KIND:PATH[:SPLIT]. "coco" is any data set in COCO layout, with the keypoints
-            that its category lists. "synthetic" draws the domain NAME of
+            that its category lists. "mpii" has the boxes round the keypoints, "mpii-centre" those
+            that the MPII protocol crops by; what others call val is their split "valid".
+            "synthetic" draws the domain NAME of
             `synthetic_domains.DOMAINS` in PATH/NAME, unless it is there, with splits train and val.
         split: where the word names none.
 
@@ -53,10 +55,11 @@ def open_dataset(word: str, split: str = "train") -> CocoDataset:
     """
     parsed = parse_word(word)
     split = parsed.split or split
-    if parsed.kind == "mpii":
+    if parsed.kind in ("mpii", "mpii-centre"):
         from posekit.datasets.mpii import load_mpii
 
-        return load_mpii(parsed.path, split)
+        box = "centre" if parsed.kind == "mpii-centre" else "keypoints"
+        return load_mpii(parsed.path, "valid" if split == "val" else split, box=box)
     if parsed.kind == "posetrack":
         from posekit.datasets.posetrack import load_posetrack
 

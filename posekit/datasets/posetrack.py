@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posekit.boxes import clip_boxes
 from posekit.datasets.coco import CocoDataset, DatasetError
 from posekit.datasets.masks import Segmentations, polygon_points
 from posekit.datasets.people_index import (
@@ -16,6 +17,9 @@ from posekit.datasets.people_index import (
 from posekit.datasets.picture_sizes import picture_sizes
 from posekit.datasets.posetrack_files import PoseTrackSequence, read_sequence
 from posekit.skeletons import POSETRACK
+
+MINVAL = "minval"
+"""Split: every fifth sequence of "val" by name. MDPN does not say which 15 its min-val has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +54,18 @@ class PoseTrackDataset(CocoDataset):
             "head_boxes": self.head_boxes[people].copy(),
         }
 
+    def annotations(self, i: int) -> dict[str, np.ndarray]:
+        """As `CocoDataset.annotations`, with the `ignored_boxes` of the image."""
+        return super().annotations(i) | {"ignored_boxes": self.ignored_boxes(i)}
+
+    def ignored_boxes(self, i: int) -> np.ndarray:
+        """The boxes (R, 4) float32 xyxy about the ignore regions of image i, cut at the image."""
+        regions = self.ignore_regions[self.rows[i]]
+        corners = [[*region.min(axis=0), *region.max(axis=0)] for region in regions]
+        boxes = np.array(corners, np.float32).reshape(-1, 4) + 0.5  # points to edges
+        size = self.size(i)
+        return clip_boxes(boxes, size) if all(size) else boxes
+
     def masks(self, i: int) -> dict[str, np.ndarray]:
         """As `CocoDataset.masks`; the ignore regions belong to `ignore_mask`."""
         masks = super().masks(i)
@@ -72,7 +88,7 @@ def load_posetrack(
     Args:
         root: folder with `annotations/{split}/*.json`, one sequence a file, of either form; the
             file names in them start from this folder.
-        split: such as "train" or "val".
+        split: such as "train" or "val", or `MINVAL`.
         unlabelled: keep the frames that nobody annotated, for tracking; training needs them away.
         headers: False for annotations alone: sizes that the files do not state are 0 then.
 
@@ -87,9 +103,9 @@ def load_posetrack(
     Reference: Xiao et al. 2018, section 4.2 (15 %).
     """
     root = Path(root)
-    folder = root / "annotations" / split
+    folder = root / "annotations" / ("val" if split == MINVAL else split)
     try:
-        files = sorted(folder.glob("*.json"))
+        files = sorted(folder.glob("*.json"))[:: 5 if split == MINVAL else 1]
         if not files:
             raise ValueError(f"{folder}: expected the .json files of {split!r} there, found none")
         return _join([read_sequence(file) for file in files], root, unlabelled, headers)

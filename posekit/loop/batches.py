@@ -14,11 +14,17 @@ from posekit.loop.distribution import worker_position
 
 ENDLESS = tf.data.INFINITE_CARDINALITY
 GROUPS_AT_A_TIME = 64
+"""At least; a large batch takes those of twice its size, so that few of its examples share one."""
 ROWS_AT_A_TIME = 1 << 17  # samples per call of `load`; more only where an epoch is longer
 
 
 def sample_indices(
-    first: int, count: int, num_examples: int, seed: int, groups: np.ndarray | None = None
+    first: int,
+    count: int,
+    num_examples: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+    groups_at_a_time: int = GROUPS_AT_A_TIME,
 ) -> np.ndarray:
     """Says which examples the global samples number first, first + 1, ... are.
 
@@ -31,29 +37,32 @@ def sample_indices(
         num_examples: size of the dataset.
         seed: of the run.
         groups: (num_examples,) number of what each example is cut from, such as its image. The
-            groups come in random order, and the examples of `GROUPS_AT_A_TIME` groups in random
+            groups come in random order, and the examples of `groups_at_a_time` groups in random
             order among each other: what a group shares needs to be read only once.
+        groups_at_a_time: how many groups are mixed.
 
     Returns:
         (count,) int64 in [0, num_examples).
     """
     draws = np.arange(first, first + count)
     passes, places = np.divmod(draws, num_examples)
-    orders = {p: _order((seed, p), num_examples, groups) for p in set(passes)}
+    orders = {p: _order((seed, p), num_examples, groups, groups_at_a_time) for p in set(passes)}
     indices = np.empty(count, np.int64)
     for number, order in orders.items():
         indices[passes == number] = order[places[passes == number]]
     return indices
 
 
-def _order(seed: tuple[int, int], count: int, groups: np.ndarray | None) -> np.ndarray:
+def _order(
+    seed: tuple[int, int], count: int, groups: np.ndarray | None, groups_at_a_time: int
+) -> np.ndarray:
     """One pass over the examples; see `sample_indices`."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(count)
     if groups is None:
         return order
     _, group = np.unique(groups, return_inverse=True)
-    window = rng.permutation(group.max() + 1) // GROUPS_AT_A_TIME
+    window = rng.permutation(group.max() + 1) // groups_at_a_time
     return order[np.argsort(window[group[order]], kind="stable")]
 
 
@@ -90,19 +99,20 @@ def training_batches(
         first_step: global step of the first batch.
         last_step: one beyond the last.
         steps_per_epoch: `load` is called for whole epochs.
-        groups: see `sample_indices`.
+        groups: see `sample_indices`; those of two batches at least are mixed.
 
     Raises:
         ValueError: `load` gave fewer samples than indices.
     """
     worker, workers = worker_position(strategy)
     per_replica = batch_size // strategy.num_replicas_in_sync
+    mixed = max(GROUPS_AT_A_TIME, 2 * batch_size)
     chunk = max(1, ROWS_AT_A_TIME // (batch_size * steps_per_epoch)) * steps_per_epoch
 
     def dataset(step: int, steps: int) -> tf.data.Dataset:
         draws = worker_draws(step, steps, batch_size, worker, workers)
         first, count = step * batch_size, steps * batch_size
-        indices = sample_indices(first, count, num_examples, seed, groups)[draws - first]
+        indices = sample_indices(first, count, num_examples, seed, groups, mixed)[draws - first]
         options = tf.data.Options()
         options.deterministic = True
         samples = load(indices, draws).batch(per_replica, drop_remainder=True)

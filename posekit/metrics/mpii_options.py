@@ -20,7 +20,7 @@ class MpiiEvaluation:
     flip: bool = False
     """MODEL: also reads the mirrored crops."""
     domain: str | None = None
-    """MODEL: head to read, by its name; none: the first."""
+    """MODEL: head to read, by its name; none: that with the most of MPII's keypoints."""
     annotations: Path | None = None
     """Ground truth with head boxes: gt_valid.mat, detections_our_format.mat, annot_valid.h5, the
     official mpii_human_pose_v1_u12_1.mat, or a folder with one of the first three. With a MODEL it

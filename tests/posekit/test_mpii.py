@@ -162,6 +162,14 @@ def test_official_file(official):
     np.testing.assert_allclose(test.annotations(0)["boxes"], [[-5, 13, 35, 53]])
 
 
+@pytest.mark.parametrize("name", ["annot/valid.json", "valid.json"])
+def test_validation_people_are_not_among_the_official_training_people(official, name):
+    write(official.parent / name, [listed("b.png")])
+    train = load_mpii(official, "train", headers=False)
+    assert [train.path(i).name for i in range(len(train))] == ["a.png", "nobody.png"]
+    assert len(load_mpii(official, None, headers=False)) == 3
+
+
 def test_truth_of_the_official_file(official):
     truth = load_mpii_truth(official)
     assert len(truth) == 3  # those with keypoints

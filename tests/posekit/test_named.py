@@ -17,6 +17,7 @@ from posekit.skeletons import MPII
         ("coco:data/coco", ("coco", "coco", "data/coco", None)),
         ("hands=coco:/data/hands:train2017", ("hands", "coco", "/data/hands", "train2017")),
         ("mpii:/m", ("mpii", "mpii", "/m", None)),
+        ("mpii=mpii-centre:/m", ("mpii", "mpii-centre", "/m", None)),
         ("mpii=synthetic:runs/d", ("mpii", "synthetic", "runs/d", None)),
     ],
 )
@@ -67,3 +68,24 @@ def test_drawn_data_sets_are_drawn_once(tmp_path, monkeypatch):
     assert open_dataset(word, "train").annotation_file.stat().st_mtime_ns == before
     with pytest.raises(DatasetError, match="out of coco, mpii, posetrack"):
         open_dataset(f"synthetic:{tmp_path}", "train")
+
+
+def test_mpii_has_boxes_round_keypoints_or_those_of_its_protocol(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "annot").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "1.png"), np.zeros((300, 400, 3), np.uint8))
+    joints = np.full((16, 2), -1.0)
+    joints[:2] = [[101, 101], [141, 181]]  # of the file, which counts from 1
+    person = {"image": "1.png", "joints": joints.tolist(), "joints_vis": [1, 1] + [0] * 14}
+    person |= {"center": [121.0, 141.0], "scale": 0.5}
+    (tmp_path / "annot" / "valid.json").write_text(json.dumps([person]))
+    boxes = {
+        kind: open_dataset(f"{kind}:{tmp_path}", "val").annotations(0)["boxes"][0]
+        for kind in ("mpii", "mpii-centre")
+    }
+    # 40 by 80 pixels between the keypoints, grown by 15 %; and 200 * scale about the centre.
+    extent, square = boxes["mpii"], boxes["mpii-centre"]
+    middle, side = (square[:2] + square[2:]) / 2, square[2:] - square[:2]
+    np.testing.assert_allclose(side, [100, 100], atol=1e-3)
+    np.testing.assert_allclose(middle, [120, 140 + 15 * 0.5], atol=1e-3)
+    np.testing.assert_allclose(extent[2:] - extent[:2], [40 * 1.15, 80 * 1.15], atol=1.5)

@@ -95,6 +95,7 @@ def test_ignore_regions_belong_to_the_ignore_mask(tmp_path):
     regions = data.ignore_regions[0]
     assert len(regions) == 1
     assert regions[0].tolist() == [[1.7, 2.7], [8.7, 2.7], [8.7, 6.7], [1.7, 6.7]]
+    np.testing.assert_allclose(data.annotations(0)["ignored_boxes"], [[2.2, 3.2, 9.2, 7.2]])
 
 
 def point(number, x, y):
@@ -137,6 +138,22 @@ def test_form_of_2017_gives_the_same(tmp_path):
     assert data.sequences == ("00001_bonn_relpath", "00002_bonn_relpath")
     assert data.sequence.tolist() == [0, 0, 0, 1]
     assert data.report["without_keypoints"] == 2
+
+
+def test_ignored_boxes_are_cut_and_follow_their_images(tmp_path):
+    region = {"ignore_regions_x": [[-3, 70, 70]], "ignore_regions_y": [[5, 5, 20]]}
+    size = {"height": 50, "width": 60}
+    root = write18(tmp_path, [frame(1, **size), frame(2, SECOND, **size, **region)], [])
+    data = load_posetrack(root, "val")
+    assert data.ignored_boxes(0).shape == (0, 4)
+    np.testing.assert_allclose(data.subset([1]).ignored_boxes(0), [[0, 5.5, 60, 20.5]])
+
+
+def test_minval_is_every_fifth_sequence_of_val(tmp_path):
+    for number in range(74):
+        write18(tmp_path, [frame(number)], [], f"{number:06}")
+    data = load_posetrack(tmp_path, "minval", headers=False)
+    assert data.image_ids.tolist() == list(range(0, 74, 5)) and len(data.sequences) == 15
 
 
 def test_several_videos_in_a_file(tmp_path):
@@ -206,3 +223,4 @@ def test_real_files(shared):
     assert len(train) == 1526 and len(train.sequences) == 30 and train.report["people"] == 6394
     formats = load_posetrack(shared / "data/formats/posetrack18", "val")
     assert len(formats) == 3 and formats.masks(2)["ignore_mask"].mean() > 0.1
+    assert all(len(formats.ignored_boxes(i)) for i in range(3))

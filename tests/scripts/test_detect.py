@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -85,9 +84,7 @@ def test_boxes_of_an_ssd_above_a_score(folder, monkeypatch):
         def predict(self, images):
             return [(np.array([[1, 2, 3, 4], [0, 0, 9, 9]]), np.array([0.5, 0.2])) for _ in images]
 
-    module = types.ModuleType("topdown.detector")
-    module.PersonDetector = PersonDetector
-    monkeypatch.setitem(sys.modules, "topdown.detector", module)
+    monkeypatch.setattr("topdown.detector.PersonDetector", PersonDetector)
     path, output = folder / "ssd.keras", folder / "one.json"
     words = "--data", folder, "--model", path, "--output", output, "--images", 2, "--minimum", 0.3
     assert run_here(monkeypatch, *words) == 0 and seen == [path]

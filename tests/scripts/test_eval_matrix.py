@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import runpy
 import subprocess
@@ -13,8 +14,10 @@ from posekit.datasets.synthetic import write_coco
 from posekit.detections import Detections, write_detections
 from posekit.skeletons import COCO, POSETRACK
 from topdown import matrix
+from topdown.combination import Combination
 from topdown.evaluation import evaluate_keypoints
-from topdown.prediction import TopDownPredictor
+from topdown.prediction import TopDownPredictor, load_topdown
+from topdown.settings import Reading
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "eval_matrix.py"
 
@@ -46,6 +49,39 @@ def test_every_pair_has_a_cell(folder):
     assert cells["coco", "gt", "coco"]["metrics"] == alone.metrics
     assert cells["coco", "gt", "coco"]["box_ap"] is None
     assert 0 < cells["both", "one", "coco"]["box_ap"] < 1
+
+
+def run_here(monkeypatch, capsys, *words):
+    monkeypatch.setattr(sys, "argv", ["eval_matrix.py", *map(str, words), "--json"])
+    assert runpy.run_path(str(SCRIPT))["main"]() == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_cell_says_how_its_network_was_read(folder, monkeypatch, capsys):
+    words = "--networks", f"a={folder / 'both.keras'}", "--tests", f"coco:{folder / 'posetrack'}"
+    [plain] = run_here(monkeypatch, capsys, *words)
+    reading = dataclasses.asdict(Reading())
+    expected = {"flip": False, "combination": "first", "head": "none", "reading": reading}
+    assert plain["protocol"] == expected | {"domains": ["coco", "posetrack"]}
+    given = "--domains posetrack coco --combination vote --head interpolate --flip --offset none"
+    given += " --blur-sigma 0 --box-threshold 0.1 --keypoint-threshold 0.3 --oks-threshold 0.8"
+    [cell] = run_here(monkeypatch, capsys, *words, *given.split())
+    changes = {"offset": "none", "blur_sigma": None, "box_threshold": 0.1}
+    reading |= changes | {"keypoint_threshold": 0.3, "oks_threshold": 0.8}
+    expected = {"flip": True, "combination": "vote", "head": "interpolate", "reading": reading}
+    assert cell["protocol"] == expected | {"domains": ["posetrack", "coco"]}
+    model = load_topdown(folder / "both.keras")
+    dataset = load_coco(folder / "posetrack", "val")
+    combination = Combination("vote", ("posetrack", "coco"), dataset.skeleton, "interpolate")
+    predictor = TopDownPredictor(model, True, reading=Reading(**reading), combination=combination)
+    assert cell["metrics"] == evaluate_keypoints(predictor, dataset).metrics
+
+
+def test_readings_out_of_range_are_refused(folder, monkeypatch, capsys):
+    words = "--networks", f"a={folder / 'both.keras'}", "--tests", f"coco:{folder / 'coco'}"
+    for option, value in (("--oks-threshold", 2), ("--blur-sigma", -1), ("--box-threshold", "nan")):
+        with pytest.raises(UsageError, match=option):
+            run_here(monkeypatch, capsys, *words, option, value)
 
 
 def test_a_table_has_a_line_for_each_network_and_detector():

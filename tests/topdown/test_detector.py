@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 
+from posekit.datasets.coco import load_coco
+from posekit.datasets.synthetic import write_coco
 from posekit.resnet import resnet
-from topdown.detector import DetectorError, PersonDetector
+from topdown.detector import DetectorError, PersonDetector, detect_people
 from topdown.ssd import ssd
 from topdown.ssd_settings import SsdSettings
 
@@ -62,3 +64,28 @@ def test_files_that_hold_no_ssd_are_refused(tmp_path):
     for name in ("other.keras", "cut.keras"):
         with pytest.raises(DetectorError, match=f"{name}: expected an SSD"):
             PersonDetector(tmp_path / name)
+
+
+def test_boxes_without_an_area_are_left_out(detector, monkeypatch):
+    """Such as those that lie beyond the image before they are cut."""
+    boxes = np.float32([[[10, 10, 90, 90], [310, 5, 340, 50], [20, 40, 20, 80], [5, -9, 9, 0]]])
+    found = {"boxes": boxes, "scores": np.float32([[0.9, 0.8, 0.7, 0.6]]), "num": np.array([4])}
+    monkeypatch.setattr(detector, "_run", lambda images: found)
+    ((boxes, scores),) = detector.predict(images((300, 300)))
+    np.testing.assert_allclose(boxes, [[10, 10, 90, 90]], atol=1e-4)
+    np.testing.assert_allclose(scores, [0.9])
+
+
+def test_the_boxes_of_a_data_set_have_the_ids_of_its_images(tmp_path):
+    write_coco(tmp_path, "val", 4, (48, 64), seed=0, people=(1, 2))
+    dataset = load_coco(tmp_path, "val").subset([3, 0, 2])
+    dataset.path(1).write_bytes(b"no picture")
+    batches = []
+
+    def predict(pictures):
+        batches.append(len(pictures))
+        return [(np.float32([[0, 0, 5, 9]] * n), np.ones(n)) for n in range(len(pictures))]
+
+    found, rejected = detect_people(predict, dataset, batch_size=3)
+    assert batches == [2] and [e["path"] for e in rejected.entries()] == [dataset.path(1).name]
+    assert found.image_ids.tolist() == [dataset.image_ids[2]]

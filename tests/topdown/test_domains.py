@@ -1,6 +1,9 @@
 import dataclasses
+import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from posekit.commands import UsageError
 from posekit.datasets.coco import DatasetError
@@ -75,3 +78,35 @@ def test_names_that_do_not_fit(recipe):
         open_splits(changed(recipe, datasets=(first,), val_datasets=(recipe.datasets[1],)))
     with pytest.raises(DatasetError, match="KIND"):
         open_splits(changed(recipe, datasets=("yolo:somewhere",)))
+
+
+def test_the_readme_s_words_find_their_held_out_splits(tmp_path):
+    for split in ("train2017", "val2017"):
+        write_coco(tmp_path / "coco", split, 2, (64, 96), people=(1, 1))
+    (tmp_path / "mpii" / "annot").mkdir(parents=True)
+    (tmp_path / "mpii" / "images").mkdir()
+    Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / "mpii" / "images" / "a.png")
+    person = {"image": "a.png", "joints": [[30.0, 20.0 + k] for k in range(16)]}
+    person |= {"joints_vis": [1] * 16, "center": [30.0, 28.0], "scale": 0.2}
+    for split in ("train", "valid"):
+        (tmp_path / "mpii" / "annot" / f"{split}.json").write_text(json.dumps([person]))
+    words = f"coco:{tmp_path / 'coco'}:train2017", f"mpii:{tmp_path / 'mpii'}"
+    train, held_out = open_splits(TopDownRecipe(datasets=words))
+    files = [d.annotation_file.name for part in (train, held_out) for d in part.values()]
+    assert files == [
+        *("person_keypoints_train2017.json", "train.json"),
+        *("person_keypoints_val2017.json", "valid.json"),
+    ]
+    with pytest.raises(DatasetError, match="person_keypoints_dev.json"):  # what is said is taken
+        open_splits(TopDownRecipe(datasets=words, val_split="dev"))
+
+
+def test_few_images_of_each_data_set(recipe):
+    train, held_out = open_splits(changed(recipe, train_images=1))
+    assert [len(d) for d in train.values()] == [1, 1, 1]
+    assert [len(d) for d in held_out.values()] == [2, 2, 2]
+
+
+def test_data_beside_data_sets_is_refused(recipe, tmp_path):
+    with pytest.raises(UsageError, match="--data: expected none beside --datasets"):
+        open_splits(changed(recipe, data=tmp_path))

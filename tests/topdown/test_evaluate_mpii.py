@@ -10,8 +10,8 @@ from tiny_topdown import spots
 from posekit.datasets.mpii import load_mpii
 from posekit.metrics.coco import EvaluationError
 from posekit.metrics.mpii_report import warnings_of
-from posekit.skeletons import MPII, Skeleton
-from topdown.evaluate_mpii import evaluate_mpii_model, predict_people
+from posekit.skeletons import COCO, MPII, POSETRACK, Skeleton
+from topdown.evaluate_mpii import evaluate_mpii_model, mpii_domain, predict_people
 from topdown.prediction import TopDownPredictor
 from topdown.settings import PoseReading, Settings
 
@@ -62,6 +62,13 @@ def test_each_person_is_found_at_its_place_in_the_file(folder):
     assert np.isnan(found[2]).all() and np.isnan(found[:, MPII.names.index("thorax")]).all()
     heads = found[:2, MPII.names.index("head_top")]
     np.testing.assert_allclose(heads, [[60, 60], [75, 75]], atol=3)
+    assert scores.protocol["domain"] == "three"
+
+
+def test_the_head_of_mpii_is_read_wherever_it_stands():
+    heads = {"coco": COCO, "posetrack": POSETRACK, "people": MPII}
+    assert mpii_domain(Settings(heads)) == "people"
+    assert mpii_domain(Settings({"coco": COCO, "posetrack": POSETRACK})) == "posetrack"
 
 
 def test_damaged_images_count_as_wrong(folder):
@@ -77,3 +84,12 @@ def test_a_truth_of_other_people_is_refused(folder):
         file["part"], file["normalize"] = np.ones((1, 16, 2)), np.ones(1)
     with pytest.raises(EvaluationError, match=r"annot_valid\.h5: .* at least 2, received 1"):
         evaluate_mpii_model(folder / "none.keras", folder, folder / "annot_valid.h5")
+
+
+def test_a_truth_in_another_order_is_refused(folder):
+    with h5py.File(folder / "annot/annot_valid.h5", "r+") as file:
+        file["part"][:] = file["part"][()][::-1]
+    with pytest.raises(
+        EvaluationError, match=r"annot_valid\.h5: .*received 2 of 2 whose keypoints"
+    ):
+        evaluate_mpii_model(folder / "none.keras", folder)

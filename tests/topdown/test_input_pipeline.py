@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from posekit.commands import UsageError
 from posekit.images import ImageError
 from posekit.loop.batches import sample_indices
 from posekit.skeletons import COCO, MPII
@@ -187,4 +188,7 @@ def test_chance_becomes_scales_and_angles():
 
 def test_the_domain_of_a_data_set():
     settings = Settings({"mpii": MPII, "coco": COCO})
-    assert domains_of(settings, {"coco": None, "other": None}) == ("coco", "mpii")
+    assert domains_of(settings, {"coco": None, "mpii": None}) == ("coco", "mpii")
+    assert domains_of(Settings({"pose": COCO}), ["coco", "other"]) == ("pose", "pose")
+    with pytest.raises(UsageError, match=r"heads \['mpii', 'coco'\], received \['other'\]"):
+        domains_of(settings, ["coco", "other"])

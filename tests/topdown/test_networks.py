@@ -133,3 +133,33 @@ def test_people_may_be_predicted_in_other_boxes_than_those_of_the_training():
     recipe = TopDownRecipe(test_margin=1.0, test_box_pixels=60.0)
     read, trained = settings_from(recipe, {"coco": COCO}).crop, training_crop(recipe)
     assert (read.margin, read.pixels, trained.margin, trained.pixels) == (1.0, 60.0, 1.25, 0.0)
+
+
+HOURGLASS = dict(network="hourglass", size=(32, 32), stacks=2, depth=2, filters=8)
+
+
+def test_an_hourglass_changes_its_head_keypoint_by_keypoint(tmp_path):
+    source = network({"coco": COCO}, **HOURGLASS)
+    rng = np.random.default_rng(1)
+    source.set_weights([w + rng.uniform(0.1, 0.2, w.shape) for w in source.get_weights()])
+    source.save(tmp_path / "coco.keras")
+    fresh = network({"posetrack": POSETRACK}, **HOURGLASS)
+    swapped = network({"posetrack": POSETRACK}, init=tmp_path / "coco.keras", **HOURGLASS)
+    old, start, new = (
+        {layer.name: layer.get_weights() for layer in m.get_layer("hourglass2").layers}
+        for m in (source, fresh, swapped)
+    )
+    nose, top = POSETRACK.names.index("nose"), POSETRACK.names.index("head_top")
+    for name in ("stack_0_heatmaps", "stack_1_heatmaps"):
+        np.testing.assert_array_equal(new[name][0][..., nose], old[name][0][..., 0])
+        assert new[name][1][nose] == old[name][1][0]
+        np.testing.assert_array_equal(new[name][0][..., top], start[name][0][..., top])
+    back = "stack_0_heatmaps_back"
+    np.testing.assert_array_equal(new[back][0][:, :, nose], old[back][0][:, :, 0])
+    np.testing.assert_array_equal(new[back][0][:, :, top], start[back][0][:, :, top])
+    for name in new:
+        if "_heatmaps" not in name:
+            assert all(map(np.array_equal, new[name], old[name])), name
+    for other in ({"stacks": 1}, {"depth": 1}):
+        with pytest.raises(UsageError, match="stacks and depth that it was trained with"):
+            network({"coco": COCO}, **HOURGLASS | other, init=tmp_path / "coco.keras")

@@ -82,6 +82,29 @@ def test_crops_of_several_images_share_batches_and_nothing_else():
     assert predictor.predict([], []) == []
 
 
+def test_few_crops_exist_at_once(monkeypatch):
+    model, made = random_network(), []
+    rng = np.random.default_rng(2)
+    images = [rng.integers(0, 256, (80, 90, 3), np.uint8) for _ in range(3)]
+    low = rng.uniform(0, 40, (23, 2))
+    boxes = np.split(np.float32(np.hstack([low, low + rng.uniform(15, 40, (23, 2))])), [1, 20])
+
+    def noted(*arguments):
+        made.append(crop_people(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("topdown.prediction.crop_people", noted)
+    everybody = with_reading(model, oks_threshold=1.0)
+    found = {
+        size: TopDownPredictor(model, reading=everybody, batch_size=size).predict(images, boxes)
+        for size in (2, 64)
+    }
+    assert [len(crops) for crops in made] == [8, 8, 7, 23]
+    for few, many in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(few.keypoints, many.keypoints, atol=1e-3)
+        np.testing.assert_array_equal(few.boxes, many.boxes)
+
+
 def test_doubles_and_weak_boxes_are_left_out():
     model = spotter()
     boxes = np.float32([BOXES[0], BOXES[0] + 1, BOXES[1]])

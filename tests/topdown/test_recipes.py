@@ -6,6 +6,7 @@ import pytest
 from posekit.recipe_training import make_optimizer, plan_epochs
 from posekit.skeletons import COCO
 from topdown.networks import settings_from, training_crop
+from topdown.pose_reader import rescore
 from topdown.recipes import TOPDOWN_RECIPES
 from topdown.settings import Crop
 from topdown.stages import stage_recipes
@@ -69,8 +70,16 @@ def test_crops_and_targets_of_the_papers():
     assert settings("enhanced-r50").crop == Crop(margin=1.0, pixels=60.0)
     assert training_crop(recipe_of("enhanced-r50")) == Crop(margin=1.25)
     assert settings("mdpn-r50").crop == Crop(margin=1.0, extension=(0.1, 0.15))
+    assert training_crop(recipe_of("mdpn-r50")) == Crop(margin=1.25, extension=(0.1, 0.15))
     # Pixels of the crop: MDPN's 9, and Simple Baselines' 8 at 256x192 in proportion to the size.
     names = "mdpn-r50", "simple-baselines-r50", "simple-baselines-r50-2deconv"
     names += "simple-baselines-r50-384x288", "simple-baselines-r50-128x96"
     sigmas = [settings(name).sigma * settings(name).stride for name in names]
     assert sigmas == [9, 8, 8, 12, 4]
+
+
+def test_mdpn_scores_people_by_the_mean_of_all_keypoints():
+    threshold = settings_from(recipe_of("mdpn-r50"), {"coco": COCO}).reading.keypoint_threshold
+    keypoints = np.zeros((1, 4, 3), np.float32)
+    keypoints[0, :, 2] = 0.8, 0.4, 0.0, -0.2
+    np.testing.assert_allclose(rescore(keypoints, np.array([0.5]), threshold), 0.5 * 0.25)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +7,15 @@ import pytest
 
 from posekit import affine
 from posekit.datasets.coco import load_coco
+from posekit.datasets.posetrack import load_posetrack
 from posekit.datasets.synthetic import write_coco
+from posekit.detections import Detections
 from posekit.images import ImageError
+from posekit.metrics.coco_boxes import evaluate_detections
+from posekit.metrics.voc_boxes import truths_of_coco, voc_average_precision
+from posekit.skeletons import POSETRACK
 from topdown.ssd_augment import SsdAugmentation
-from topdown.ssd_evaluation import evaluate_ssd
+from topdown.ssd_evaluation import evaluate_ssd, truth_with_ignored
 from topdown.ssd_pipeline import JoinedDatasets, SsdSamples
 from topdown.ssd_settings import SsdReading, SsdSettings
 
@@ -92,6 +98,46 @@ def test_crowds_are_neither_person_nor_background():
     np.testing.assert_allclose(example["ignored_boxes"], [[112.5, 75, 187.5, 225]], atol=1e-4)
     targets, weights = made.targets(example)
     assert not targets["class"].any() and 0 < (weights["class"] == 0).sum() < 2000
+
+
+class Ignoring(People):
+    """In the right half of the image people may be without annotation."""
+
+    def annotations(self, index):
+        return super().annotations(index) | {"ignored_boxes": np.float32([[80, 0, 160, 120]])}
+
+
+def test_ignored_regions_are_no_background():
+    plain, made = samples(), samples(Ignoring())
+    example = made.example(0)
+    np.testing.assert_allclose(example["ignored_boxes"], [[150, 0, 300, 300]], atol=1e-4)
+    (targets, weights), (same, all_count) = made.targets(example), plain.targets(plain.example(0))
+    np.testing.assert_array_equal(targets["class"], same["class"])  # the person still counts
+    ignored = weights["class"][:, 0] == 0
+    centres = made.default_boxes.reshape(-1, 2, 2).mean(axis=1)[:, 0]
+    assert ignored.sum() > 2000 and (centres[ignored] > 140).all() and all_count["class"].all()
+
+
+def test_boxes_in_ignored_regions_are_not_false(tmp_path):
+    folder = tmp_path / "annotations/val"
+    folder.mkdir(parents=True)
+    corners = {"ignore_regions_x": [[49.5, 99.5, 99.5]], "ignore_regions_y": [[-0.5, -0.5, 49.5]]}
+    images = [
+        {"id": 9, "file_name": "b", "height": 60, "width": 100, "is_labeled": True},
+        {"id": 4, "file_name": "a", "height": 60, "width": 100, "is_labeled": True} | corners,
+    ]
+    points = [[9.5, 9.5, 1], [29.5, 39.5, 1], *[[0, 0, 0]] * 13]
+    people = [{"id": i, "image_id": i, "track_id": 0, "keypoints": sum(points, [])} for i in (4, 9)]
+    category = {"name": "person", "keypoints": list(POSETRACK.names)}
+    content = {"images": images, "annotations": people, "categories": [category]}
+    (folder / "a.json").write_text(json.dumps(content))
+    truth = truth_with_ignored(load_posetrack(tmp_path, "val"))
+    assert truth.first.tolist() == [0, 2, 3] and truth.is_crowd.tolist() == [False, True, False]
+    assert truth.boxes_xywh[1].tolist() == [50, 0, 50, 50] and truth.areas[1] == 2500
+    own = truths_of_coco(truth)[4].boxes[0]
+    found = Detections([4, 4, 9], [own, [60, 5, 90, 45], own], [0.5, 0.9, 0.7])
+    assert evaluate_detections(truth, found).metrics["AP"] == pytest.approx(1)
+    assert voc_average_precision(truths_of_coco(truth), found).ignored == 1
 
 
 def test_a_damaged_image_is_a_sample_without_people_and_is_reported():

@@ -1,24 +1,28 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from tiny_topdown import random_network
 
 import topdown.train
 from posekit.commands import UsageError
+from posekit.datasets.coco import load_coco
 from posekit.datasets.synthetic_domain_folder import write_domain
 from posekit.loop.runs import RunError
 from posekit.skeletons import COCO, MPII, POSETRACK
 from topdown.prediction import load_topdown
 from topdown.recipe import FineTuning, TopDownRecipe
 from topdown.stages import is_finished, stage_recipes
-from topdown.train import train_topdown
+from topdown.train import report, train_topdown
 
 ROOT = Path(__file__).parents[2]
 THREE = {"coco": COCO, "mpii": MPII, "posetrack": POSETRACK}
@@ -102,7 +106,10 @@ def trained(data, tmp_path_factory):
     """The three stages of one step each, without the evaluations; (recipe, what was trained)."""
     recipe, runs = tiny(data, tmp_path_factory.mktemp("runs")), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topdown.train, "evaluate", lambda *_, **__: {"ap": 0.5, "ap50": 0.5})
+        scores = SimpleNamespace(metrics={"AP": 0.5, "AP50": 0.5}, images={"evaluated": 2})
+        patch.setattr(
+            topdown.train, "evaluate", lambda m, r, held_out, **_: dict.fromkeys(held_out, scores)
+        )
         patch.setattr(topdown.train, "draw_people", lambda *_: np.zeros((8, 8, 3), np.uint8))
         stage, training = topdown.train.train_stage, []
         patch.setattr(
@@ -147,6 +154,28 @@ def test_a_finished_stage_of_another_recipe_is_refused(trained):
     assert is_finished(joint) and not is_finished(dataclasses.replace(joint, name="other"))
     with pytest.raises(RunError, match=r"learning_rate: 0.001 -> 0.01"):
         is_finished(dataclasses.replace(joint, learning_rate=1e-2))
+
+
+def test_a_moved_output_is_gone_on_with_inside_a_stage(trained, tmp_path):
+    recipe, _ = trained
+    shutil.copytree(recipe.output, tmp_path / "moved")
+    moved = dataclasses.replace(recipe, output=tmp_path / "moved")
+    (moved.output / "tiny" / "heads" / "metrics.json").unlink()
+    reported = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topdown.train, "report", lambda run_dir, *_: reported.append(run_dir.name))
+        train_topdown(moved)
+    assert reported == ["heads", "tiny"]
+
+
+def test_the_report_counts_the_images_that_were_evaluated(tmp_path):
+    write_domain(tmp_path, "coco", "val", 3, side=64)
+    held_out = load_coco(tmp_path, "val")
+    held_out.path(1).write_bytes(b"no picture")
+    random_network("coco").save(tmp_path / "best.keras")
+    report(tmp_path, TopDownRecipe(), {"coco": held_out})
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    assert content["protocol"]["images"] == {"coco": 2}
 
 
 def start(data: Path, output: Path) -> subprocess.Popen:

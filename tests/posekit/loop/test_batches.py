@@ -1,6 +1,7 @@
 import numpy as np
+import tensorflow as tf
 
-from posekit.loop.batches import sample_indices, worker_draws
+from posekit.loop.batches import sample_indices, training_batches, worker_draws
 
 
 def test_order_of_samples_is_a_function_of_their_number():
@@ -29,3 +30,20 @@ def test_each_worker_has_its_rows_of_each_batch():
     np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=0, workers=2), [4, 5, 8, 9])
     np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=1, workers=2), [6, 7, 10, 11])
     np.testing.assert_array_equal(worker_draws(1, 2, 4, worker=0, workers=1), range(4, 12))
+
+
+def test_large_batches_come_from_many_groups():
+    groups = np.repeat(np.arange(2000), 3)
+    distinct = []
+
+    def load(indices, draws):
+        batches = groups[indices].reshape(-1, 128)
+        distinct.extend(len(np.unique(batch)) for batch in batches)
+        return tf.data.Dataset.from_tensor_slices(indices)
+
+    order = dict(num_examples=6000, batch_size=128, seed=0, steps_per_epoch=40)
+    steps = dict(first_step=0, last_step=40, groups=groups)
+    batches = training_batches(load, tf.distribute.get_strategy(), **order, **steps)
+    assert len(next(batches)) == 128
+    # Of 128 out of all 6,000 about 125 groups; out of those of 64 groups 61.
+    assert np.mean(distinct) > 100
