@@ -122,7 +122,8 @@ def pipeline(dataset: CocoDataset, recipe: TopDownRecipe, crops: int, timing: Ti
     people = labelled_people([dataset])
     settings = settings_from(recipe, {"coco": dataset.skeleton})
     augmentation = augmentation_of(recipe)
-    order = sample_indices(0, crops, len(people), 0, people.groups)
+    window = max(64, 2 * recipe.batch_size)  # as the training has it
+    order = sample_indices(0, crops, len(people), 0, people.groups, window)
 
     def ours():
         samples = PersonSamples(people, settings, ("coco",), augmentation)

@@ -31,9 +31,11 @@ class TopDownRecipe(TrainingRecipe):
 
     datasets: tuple[str, ...] = ()
     """Data sets to train on, [NAME=]KIND:PATH[:SPLIT], in place of DATA; KIND is coco, mpii,
-    posetrack or synthetic, NAME (that of the kind when not given) names the domain."""
+    mpii-centre (boxes of MPII's protocol), posetrack or synthetic; NAME, that of the kind when not
+    given, names the domain."""
     val_datasets: tuple[str, ...] = ()
-    """Held-out ones of the same names; none: VAL_SPLIT of the same folders."""
+    """Held-out ones of the same names; none: VAL_SPLIT of the same folders, val2017 beside
+    train2017."""
     heads: Literal["shared", "separate"] = "shared"
     """Several data sets: one head over the union of their keypoints, or a head for each."""
     mix: tuple[float, ...] = ()
