@@ -18,7 +18,8 @@ _HERE = Table(
             "Demo on synthetic people",
             {},
             ("train_topdown.py demo",),
-            here="DEMOHERE",
+            here="trained here on the 4,478 people of 3,000 synthetic images, 40 epochs: AP 0.556 "
+            "on 100 held out, ground-truth boxes, 0.565 with flip test",
         ),
         Row(
             "td-here-small",
@@ -46,7 +47,8 @@ _HERE = Table(
             "MDPN's Table 1 at small scale, on three kinds of drawn people",
             {},
             ("compare_domains.py",),
-            here="DOMAINHERE",
+            here="trained here on drawn domains, 2,800 steps of 16 crops, one seed: AP of 0.4 to 3.2 "
+            "on 160 held-out pictures, see the README",
         ),
         Row(
             "td-here-ceiling",
