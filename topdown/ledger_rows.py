@@ -47,8 +47,8 @@ _HERE = Table(
             "MDPN's Table 1 at small scale, on three kinds of drawn people",
             {},
             ("compare_domains.py",),
-            here="trained here on drawn domains, 2,800 steps of 16 crops, one seed: AP of 0.4 to 3.2 "
-            "on 160 held-out pictures, see the README",
+            here="trained here on drawn domains, 2,800 steps of 16 crops, one seed: AP of 0.4 to "
+            "3.2 on 160 held-out pictures, see the README",
         ),
         Row(
             "td-here-ceiling",
