@@ -162,7 +162,7 @@ def test_a_version_says_how_it_was_exported(served, tmp_path):
 
 
 def test_an_unknown_head_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="'coco', 'mpii'.*received 'voc'"):
+    with pytest.raises(ValueError, match="coco, mpii, received voc"):
         export(make_model(), tmp_path, "people", domain="voc")
     assert list(tmp_path.iterdir()) == []
 
