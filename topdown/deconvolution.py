@@ -5,7 +5,9 @@ from keras import layers
 
 from posekit.convolution import normalize
 
-_START = keras.initializers.RandomNormal(stddev=0.001)
+# As a dictionary: an initializer keeps its seed, so that layers which share one start alike, and
+# one made on import does not follow the seed of the run.
+_START = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.001}}
 
 
 def deconvolve(x, filters: int = 256, kernel: int = 4, *, name: str) -> keras.KerasTensor:

@@ -140,3 +140,9 @@ def test_skip_predicts_on_c3_and_is_fed_back_and_taught():
         for reader in ("coco", "mpii"):
             final = tape.gradient(losses[reader], [head, back])
             assert all(np.any(g) for g in final)
+
+
+def test_layers_of_one_shape_start_unlike_each_other():
+    model = network(("coco", "mpii"))
+    second, third = (model.get_layer(name).kernel.numpy() for name in ("deconv2", "deconv3"))
+    assert second.shape == third.shape and abs(second - third).mean() > 1e-4  # 0.001 apart
