@@ -6,6 +6,7 @@ import pytest
 from tiny_topdown import SPOTS, random_network, spots, spotter
 
 from posekit.heatmaps import average_flipped, decode_heatmaps
+from posekit.skeletons import COCO
 from topdown.combination import Combination, CombinationError
 from topdown.crops import crop_people, crop_transforms, to_image
 from topdown.pose_reader import crop_areas, rescore
@@ -184,3 +185,17 @@ def test_files_that_are_no_topdown_network(tmp_path):
 def test_a_reading_is_changed_in_parts():
     reading = with_reading(random_network(), offset="none")
     assert dataclasses.replace(reading, offset="sign") == with_reading(random_network())
+
+
+def test_mirrored_maps_come_back_with_left_and_right_exchanged():
+    model = random_network("coco")
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    plain, mirrored = (
+        model(c.astype(np.float32))["coco"].numpy() for c in (crops, crops[:, :, ::-1])
+    )
+    back = mirrored[:, :, ::-1][..., list(COCO.flip)]
+    found = maps_in_graph(model, crops, flip=True, shift=False)["coco"].numpy()
+    wrong = (plain + mirrored[:, :, ::-1]) / 2  # an untrained head gives 1e-9 and alike
+    scale = abs(found - wrong).max()
+    assert scale > 0
+    np.testing.assert_allclose(found / scale, (plain + back) / 2 / scale, atol=0.02)
