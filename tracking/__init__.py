@@ -1,0 +1,1 @@
+"""Tracking: people of a video followed from frame to frame, with optical flow."""

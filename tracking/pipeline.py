@@ -1,0 +1,148 @@
+"""From a video's frames to tracked people: boxes, propagation, poses, linking, pruning."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from posekit.box_merging import nms
+from posekit.boxes import box_areas
+from posekit.frames import Frame
+from posekit.oks import oks_nms
+from posekit.poses import Poses
+from posekit.skeletons import Skeleton
+from tracking.flow_field import Flow
+from tracking.propagation import is_new_shot
+from tracking.pruning import Pruning
+from tracking.settings import TrackerSettings
+from tracking.stopwatch import Stopwatch
+from tracking.tracker import Tracker
+
+FlowSource = Callable[[Frame, Frame], Flow]
+"""Two frames -> the flow from the first to the second."""
+
+
+class PoseEstimator(Protocol):
+    """What finds the people of a frame; networks are one, files of poses can be another."""
+
+    skeleton: Skeleton
+    propagates: bool
+    """Whether `poses` looks into boxes that `detect` did not give."""
+
+    def detect(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+        """Returns boxes (N, 4) xyxy in pixels of the frame and their scores (N,)."""
+
+    def poses(self, frame: Frame, boxes: np.ndarray, scores: np.ndarray) -> Poses:
+        """Returns one pose for each box (N, 4) with its score (N,), in their order."""
+
+
+class PoseTracker:
+    """Runs Algorithm 1 of Simple Baselines, frame by frame.
+
+    Args:
+        estimator: finds people.
+        settings: of the tracker.
+        flow_source: None: without flow; the similarity is that of unmoved poses then, and nothing
+            is propagated.
+        stopwatch: counts the stages "flow", "detect", "pose" and "link".
+
+    Reference: Xiao et al. 2018, section 3.3; what it leaves open is in `TrackerSettings`.
+    """
+
+    def __init__(
+        self,
+        estimator: PoseEstimator,
+        settings: TrackerSettings,
+        flow_source: FlowSource | None = None,
+        stopwatch: Stopwatch | None = None,
+    ):
+        self.estimator = estimator
+        self.settings = settings
+        self.stopwatch = stopwatch or Stopwatch()
+        self._flow_source = flow_source
+        self._tracker = Tracker(settings)
+        self._pruning = Pruning(settings.shortest, settings.queue)
+        self._frames: deque[Frame] = deque(maxlen=self.frames_needed)
+
+    @property
+    def frames_needed(self) -> int:
+        """How many of the frames before the next one are read again on `restore`."""
+        return self.settings.queue if self.settings.composition == "direct" else 1
+
+    def update(self, frame: Frame) -> list[tuple[Frame, Poses]]:
+        """Finds and links the people of the next frame.
+
+        Returns:
+            The frames that are finished by now, in order, at most `settings.queue` behind: people
+            with track ids; keypoints below the threshold are (0, 0, 0), people without any left
+            out.
+        """
+        with self.stopwatch.stage("flow"):
+            flows = self._flows(frame)
+        poses = self._find(frame, flows[0] if flows else None)
+        with self.stopwatch.stage("link"):
+            flow = flows if self.settings.composition == "direct" and flows else None
+            tracked = self._tracker.update(poses, flow or (flows[0] if flows else None))
+            released = self._pruning.update(frame, without_weak(tracked, self._least_score))
+        self._frames.appendleft(frame)
+        return released
+
+    def finish(self) -> list[tuple[Frame, Poses]]:
+        """Returns the frames that `update` still held back; the video is over."""
+        return self._pruning.finish()
+
+    @property
+    def _least_score(self) -> float:
+        return self.settings.keypoint_threshold
+
+    def _flows(self, frame: Frame) -> list[Flow]:
+        """Flow to this frame from those before, the last one first; none without or between."""
+        if self._flow_source is None:
+            return []
+        if self._frames and self._frames[0].size != frame.size:
+            self._start_again()
+        earlier = list(self._frames)
+        return [self._flow_source(before, frame) for before in earlier]
+
+    def _start_again(self) -> None:
+        """A picture of another size is another video."""
+        self._frames.clear()
+        self._tracker.new_shot()
+
+    def _find(self, frame: Frame, flow: Flow | None) -> Poses:
+        with self.stopwatch.stage("detect"):
+            boxes, scores = self.estimator.detect(frame)
+            boxes, scores = self._unify(boxes, scores, flow)
+        with self.stopwatch.stage("pose"):
+            poses = self.estimator.poses(frame, boxes, scores)
+        return self._distinct(without_faint(poses, self._least_score))
+
+    def _unify(
+        self, boxes: np.ndarray, scores: np.ndarray, flow: Flow | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes of the detector above the threshold and those of the flow, without doubles."""
+        settings = self.settings
+        boxes, scores = np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(scores, np.float32)
+        kept = (scores >= settings.box_threshold) & (box_areas(boxes) > 0)
+        boxes, scores = boxes[kept], scores[kept]
+        if self.estimator.propagates and settings.propagation and flow is not None:
+            moved, beliefs = self._tracker.propagated(flow)
+            boxes, scores = np.concatenate([boxes, moved]), np.concatenate([scores, beliefs])
+        elif not self.estimator.propagates:
+            return boxes, scores
+        best = nms(boxes, scores, settings.box_nms)
+        return boxes[best], scores[best]
+
+    def _distinct(self, poses: Poses) -> Poses:
+        """OKS-NMS over all keypoints, at the areas of the boxes."""
+        if self.settings.oks_nms is None:
+            return poses
+        areas = box_areas(poses.boxes)
+        arguments = poses.keypoints, poses.scores, areas, poses.skeleton.sigmas
+        return poses.select(oks_nms(*arguments, self.settings.oks_nms))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns what `restore` needs to go on after the last frame, arrays only."""
+        parts = {"tracker": self._tracker.state(), "pruning": self._pruning.state()}
+        return {f"{part}/{key}": value for part, s in parts.items() for key, value in s.items()}
