@@ -1,7 +1,7 @@
 """From a video's frames to tracked people: boxes, propagation, poses, linking, pruning."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,10 +13,10 @@ from posekit.oks import oks_nms
 from posekit.poses import Poses
 from posekit.skeletons import Skeleton
 from tracking.flow_field import Flow
-from tracking.propagation import is_new_shot
 from tracking.pruning import Pruning
 from tracking.settings import TrackerSettings
 from tracking.stopwatch import Stopwatch
+from tracking.thresholds import people_with_keypoints, without_weak_keypoints
 from tracking.tracker import Tracker
 
 FlowSource = Callable[[Frame, Frame], Flow]
@@ -63,12 +63,8 @@ class PoseTracker:
         self._flow_source = flow_source
         self._tracker = Tracker(settings)
         self._pruning = Pruning(settings.shortest, settings.queue)
-        self._frames: deque[Frame] = deque(maxlen=self.frames_needed)
-
-    @property
-    def frames_needed(self) -> int:
-        """How many of the frames before the next one are read again on `restore`."""
-        return self.settings.queue if self.settings.composition == "direct" else 1
+        direct = settings.composition == "direct"
+        self._frames: deque[Frame] = deque(maxlen=settings.queue if direct else 1)
 
     def update(self, frame: Frame) -> list[tuple[Frame, Poses]]:
         """Finds and links the people of the next frame.
@@ -82,9 +78,9 @@ class PoseTracker:
             flows = self._flows(frame)
         poses = self._find(frame, flows[0] if flows else None)
         with self.stopwatch.stage("link"):
-            flow = flows if self.settings.composition == "direct" and flows else None
-            tracked = self._tracker.update(poses, flow or (flows[0] if flows else None))
-            released = self._pruning.update(frame, without_weak(tracked, self._least_score))
+            tracked = self._tracker.update(poses, self._flow_given(flows))
+            tracked = without_weak_keypoints(tracked, self.settings.keypoint_threshold)
+            released = self._pruning.update(frame, tracked)
         self._frames.appendleft(frame)
         return released
 
@@ -92,23 +88,26 @@ class PoseTracker:
         """Returns the frames that `update` still held back; the video is over."""
         return self._pruning.finish()
 
-    @property
-    def _least_score(self) -> float:
-        return self.settings.keypoint_threshold
-
     def _flows(self, frame: Frame) -> list[Flow]:
-        """Flow to this frame from those before, the last one first; none without or between."""
-        if self._flow_source is None:
-            return []
+        """Flow to this frame from those before, the last one first; none where none is used."""
         if self._frames and self._frames[0].size != frame.size:
-            self._start_again()
-        earlier = list(self._frames)
-        return [self._flow_source(before, frame) for before in earlier]
+            self._frames.clear()  # another size is another shot
+            self._tracker.new_shot()
+        if self._flow_source is None or not self._uses_flow:
+            return []
+        return [self._flow_source(before, frame) for before in self._frames]
 
-    def _start_again(self) -> None:
-        """A picture of another size is another video."""
-        self._frames.clear()
-        self._tracker.new_shot()
+    @property
+    def _uses_flow(self) -> bool:
+        settings = self.settings
+        propagates = settings.propagation and self.estimator.propagates
+        return propagates or settings.similarity == "flow" or settings.shot_threshold is not None
+
+    def _flow_given(self, flows: list[Flow]) -> Flow | list[Flow] | None:
+        """As the tracker wants it."""
+        if not flows:
+            return None
+        return flows if self.settings.composition == "direct" else flows[0]
 
     def _find(self, frame: Frame, flow: Flow | None) -> Poses:
         with self.stopwatch.stage("detect"):
@@ -116,7 +115,7 @@ class PoseTracker:
             boxes, scores = self._unify(boxes, scores, flow)
         with self.stopwatch.stage("pose"):
             poses = self.estimator.poses(frame, boxes, scores)
-        return self._distinct(without_faint(poses, self._least_score))
+        return self._distinct(people_with_keypoints(poses, self.settings.keypoint_threshold))
 
     def _unify(
         self, boxes: np.ndarray, scores: np.ndarray, flow: Flow | None
@@ -129,8 +128,6 @@ class PoseTracker:
         if self.estimator.propagates and settings.propagation and flow is not None:
             moved, beliefs = self._tracker.propagated(flow)
             boxes, scores = np.concatenate([boxes, moved]), np.concatenate([scores, beliefs])
-        elif not self.estimator.propagates:
-            return boxes, scores
         best = nms(boxes, scores, settings.box_nms)
         return boxes[best], scores[best]
 
@@ -142,7 +139,47 @@ class PoseTracker:
         arguments = poses.keypoints, poses.scores, areas, poses.skeleton.sigmas
         return poses.select(oks_nms(*arguments, self.settings.oks_nms))
 
+    @property
+    def frames_needed(self) -> int:
+        """How many of the frames so far `restore` wants: those compared with, and held back."""
+        return max(len(self._frames), len(self._pruning.state()["people"]))
+
     def state(self) -> dict[str, np.ndarray]:
         """Returns what `restore` needs to go on after the last frame, arrays only."""
         parts = {"tracker": self._tracker.state(), "pruning": self._pruning.state()}
-        return {f"{part}/{key}": value for part, s in parts.items() for key, value in s.items()}
+        state = {f"{part}/{key}": value for part, s in parts.items() for key, value in s.items()}
+        return state | {"compared": np.array(len(self._frames), np.int64)}
+
+    def restore(self, state: Mapping[str, np.ndarray], frames: Sequence[Frame]) -> None:
+        """Goes on exactly where `state()` was taken.
+
+        Args:
+            state: of a pipeline with the same settings.
+            frames: the last `frames_needed` frames before, in their order.
+
+        Raises:
+            ValueError: the state lacks something, or there are too few frames.
+        """
+        try:
+            compared, waiting = int(state["compared"]), len(state["pruning/people"])
+        except KeyError as error:
+            raise ValueError(
+                f"expected a state of this program, received one without {error}"
+            ) from None
+        if len(frames) < max(compared, waiting):
+            raise ValueError(
+                f"expected the last {max(compared, waiting)} frames, received {len(frames)}"
+            )
+        last_first = list(frames)[::-1]
+        held_back = last_first[:waiting][::-1]
+        self._tracker.restore(_part(state, "tracker"))
+        self._pruning.restore(_part(state, "pruning"), held_back, self.estimator.skeleton)
+        self._frames = deque(last_first[:compared], maxlen=self._frames.maxlen)
+
+
+def _part(state: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    return {
+        key.removeprefix(f"{name}/"): value
+        for key, value in state.items()
+        if key.startswith(f"{name}/")
+    }

@@ -84,6 +84,7 @@ def render_video(
     crowding: float = 0.3,
     heights: tuple[float, float] = (0.28, 0.9),
     with_masks: bool = False,
+    step: float = 1.0,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Draws a video of walking, running and standing people under a panning camera.
 
@@ -96,6 +97,7 @@ def render_video(
         crowding: as there.
         heights: as there.
         with_masks: as there.
+        step: how much time passes from frame to frame; 3 drops two of three frames.
 
     Yields:
         The example of `render_image`, with `image_id` the number of the frame, and: `track_ids`
@@ -108,28 +110,31 @@ def render_video(
         ValueError: when an argument is out of its range.
     """
     _check(size, people, crowding, heights)
-    if num_frames < 1:
-        raise ValueError(f"expected num_frames of at least 1, received {num_frames}")
+    if num_frames < 1 or not step > 0:
+        raise ValueError(
+            f"expected num_frames of at least 1 and a step above 0, received {num_frames}, {step}"
+        )
     scene_rng, noise_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     scene = _random_scene(scene_rng, size, people, crowding, heights, moving=True)
-    frames = _frames(scene, num_frames, skeleton, noise_rng)
+    frames = _frames(scene, num_frames, step, skeleton, noise_rng)
     dropped = ["people"] if with_masks else ["people", "masks"]
     return (_without(frame, *dropped) for frame in frames)
 
 
 def _frames(
-    scene: Scene, num_frames: int, skeleton: Skeleton, rng: np.random.Generator
+    scene: Scene, num_frames: int, step: float, skeleton: Skeleton, rng: np.random.Generator
 ) -> Iterator[dict[str, np.ndarray]]:
     following = scene.figures(0)
-    for time in range(num_frames):
-        figures, following = following, scene.figures(time + 1)
+    for number in range(num_frames):
+        time, later = number * step, (number + 1) * step
+        figures, following = following, scene.figures(later)
         image, owner = draw(scene, figures, time)
-        cameras = scene.camera(time), scene.camera(time + 1)
+        cameras = scene.camera(time), scene.camera(later)
         known = annotate(scene, figures, owner, skeleton, joined=False)
         heads = [head_box(figures[person]) for person in known["people"]]
         yield {
             "image": take_picture(rng, image, scene.lens),
-            "image_id": np.int64(time),
+            "image_id": np.int64(number),
             **known,
             "track_ids": known["people"],
             "head_boxes": np.array(heads, np.float32).reshape(-1, 4),
