@@ -2,6 +2,7 @@
 
 python scripts/detect.py --data COCO_FOLDER --split val --output boxes.json
 python scripts/detect.py --data COCO_FOLDER --model detector.keras --output boxes.json.gz
+python scripts/detect.py --kind posetrack --data POSETRACK_FOLDER --output boxes.json
 
 Without --model it is the MultiPoseNet that comes along; --model takes other joined models, as
 scripts/join.py makes them, and SSDs, as scripts/train_ssd.py. Writes COCO results of category 1,
@@ -15,6 +16,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tyro
@@ -27,7 +29,9 @@ class Detection:
     """Where to look, and with what."""
 
     data: Path
-    """COCO folder holding annotations/person_keypoints_SPLIT.json and SPLIT/."""
+    """COCO folder holding annotations/person_keypoints_SPLIT.json and SPLIT/, or PoseTrack's."""
+    kind: Literal["coco", "posetrack"] = "coco"
+    """Form of the data; of posetrack all frames are searched, also those without annotation."""
     split: str = "val"
     """Split of DATA; of its annotations only the list of images is used."""
     model: Path | None = None
@@ -48,10 +52,9 @@ def main() -> int:
     """Reads the command line, detects and writes; returns the exit code."""
     options = tyro.cli(Detection, description=__doc__)
     check(options)
-    from posekit.datasets.coco import load_coco  # late: --help answers at once
-    from posekit.detections import write_detections
+    from posekit.detections import write_detections  # late: --help answers at once
 
-    dataset = load_coco(options.data, options.split)
+    dataset = open_data(options)
     if options.images is not None:
         dataset = dataset.subset(np.arange(min(options.images, len(dataset))))
     from topdown.detector import detect_people  # late: wrong paths are named at once
@@ -70,6 +73,17 @@ def main() -> int:
     lines = (f"{name.replace('_', ' ')}: {value}" for name, value in report.items())
     print(json.dumps(report | {"damaged": damaged}) if options.json else "\n".join(lines))
     return 3 if damaged else 0
+
+
+def open_data(options: Detection):
+    """Returns the images and their ids."""
+    if options.kind == "posetrack":
+        from posekit.datasets.posetrack import load_posetrack
+
+        return load_posetrack(options.data, options.split, unlabelled=True)
+    from posekit.datasets.coco import load_coco
+
+    return load_coco(options.data, options.split)
 
 
 def check(options: Detection) -> None:

@@ -1,5 +1,6 @@
 """Boxes and poses of a sequence kept in a file, so that a network looks at a box once."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ class CachedEstimator:
         try:
             with np.load(self._file, allow_pickle=False) as stored:
                 columns = [stored[name] for name in _FIELDS]
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"{self._file}: expected boxes and poses as this program writes them, received: "
                 f"{error}; remove the file"

@@ -1,0 +1,68 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from posekit.datasets.synthetic_posetrack import DrawnVideos, write_posetrack
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "track_lab.py"
+VIDEOS = DrawnVideos(sequences=1, frames=6, size=(96, 128), people=(3, 4))
+
+
+def run(*words, cwd):
+    command = [sys.executable, SCRIPT, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    write_posetrack(folder / "data", "val", VIDEOS)
+    return folder
+
+
+def test_two_rows(root):
+    rows = "simple-baselines-a1", "mdpn-tracks"
+    done = run(*rows, "--data", "data", "--frontier", "simple-baselines-a1", cwd=root)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.splitlines()
+    assert len(table) == 4 and "| 66.0 | 57.6 |" in table[2] and "| 61.5 | 52.6 |" in table[3]
+    out = root / "runs" / "track_lab"
+    assert (out / "table.md").read_text() == done.stdout
+    assert [line["row"] for line in json.loads((out / "rows.json").read_text())] == list(rows)
+    assert (out / "frontier-simple-baselines-a1.png").stat().st_size > 5000
+    assert (out / "mdpn-tracks" / "000001_mpii_drawn.json").is_file()
+
+
+def test_rows_are_listed_and_wrong_words_refused(root):
+    listed = run("--list", cwd=root)
+    assert listed.returncode == 0 and len(listed.stdout.splitlines()) == 29
+    for words, said in (
+        (("b7",), "received b7"),
+        (("--data", "nowhere"), "received nowhere"),
+        (("--model", SCRIPT), "--data and --boxes"),
+        (("--gate", "2", "--data", "data"), "0 to 1"),
+        (("--data", "data", "--split", "test"), "found none"),
+    ):
+        done = run(*words, cwd=root)
+        assert done.returncode == 2 and said in done.stderr, (words, done.stderr)
+
+
+def test_with_a_network_in_given_boxes(root):
+    from posekit.datasets.posetrack import load_posetrack
+    from posekit.detections import Detections, write_detections
+
+    dataset = load_posetrack(root / "data", "val")
+    boxes = [dataset.annotations(i)["boxes"] for i in range(len(dataset))]
+    ids = [i for i, found in zip(dataset.image_ids, boxes, strict=True) for _ in found]
+    flat = [box for found in boxes for box in found]
+    write_detections(root / "boxes.json", Detections(ids, flat, [0.9] * len(flat)))
+    model = SCRIPT.parents[1] / "pretrained" / "topdown-mobilenetv2.keras"
+    words = "simple-baselines-a5", "--data", "data", "--model", model, "--boxes", "boxes.json"
+    done = run(*words, "--flow", "dis", "--json", cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["mAP"] >= 0
+    kept = list((root / "runs" / "track_lab_cache" / "poses").glob("*.npz"))
+    assert len(kept) == 1

@@ -1,0 +1,211 @@
+"""What the laboratory works with: drawn or given sequences, their flow, and who finds people."""
+
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posekit.atomic_files import write_file
+from posekit.datasets.posetrack_files import PoseTrackSequence
+from posekit.datasets.synthetic_folder import alone
+from posekit.datasets.synthetic_posetrack import DrawnVideos, write_posetrack
+from posekit.detections import Detections
+from posekit.frames import Frame
+from posekit.poses import Poses
+from tracking import laboratory_report
+from tracking.cached_estimator import CachedEstimator
+from tracking.laboratory import (
+    Estimators,
+    LaboratoryError,
+    LabSequence,
+    read_sequences,
+    run_rows,
+    threshold_grid,
+)
+from tracking.pipeline import FlowSource, PoseEstimator
+from tracking.recipes import TrackRecipe
+from tracking.simulation import DETECTORS, NETWORKS, SimulatedEstimator
+
+DRAWN = DrawnVideos(sequences=24)
+"""What is drawn where no data is given."""
+BOX_THRESHOLDS = (0.0, 0.3, 0.5, 0.7)
+KEYPOINT_THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """Where sequences and flow come from; see `scripts/track_lab.py`."""
+
+    data: Path | None
+    """PoseTrack folder; None: drawn into the cache."""
+    split: str
+    """Of the data."""
+    flow: str | None
+    """exact, dis, none, a folder, a network's file; None: the best there is."""
+    cache: Path
+    """Folder for what is drawn and computed."""
+    every: int = 1
+    """Only every n-th frame."""
+
+    def sequences(self, seed: int, pictures: bool, limit: int | None) -> list[LabSequence]:
+        """Reads the sequences; `pictures`: their networks want to see them."""
+        root = self.data or drawn(self.cache / f"drawn-{seed}", seed)
+        source = self._flow(root)
+        if self.every > 1 and (source == "exact" or Path(source).is_dir()):
+            raise LaboratoryError(
+                f"expected flow that is computed beside --every {self.every}, received {source}, "
+                "which holds the flow to the next frame; name dis or none"
+            )
+        computed = source not in ("exact", "none") and not Path(source).is_dir()
+        flow_of = self._source(root, source)
+        shown = pictures or computed
+        return read_sequences(root, self.split, flow_of, shown, self.every)[:limit]
+
+    def _flow(self, root: Path) -> str:
+        if self.flow is not None:
+            return self.flow
+        if (root / "flow" / self.split).is_dir():
+            return "exact"
+        folder = root / "images" / self.split
+        return "dis" if folder.is_dir() else "none"
+
+    def _source(self, root: Path, flow: str) -> Callable[[PoseTrackSequence], FlowSource | None]:
+        if flow == "none":
+            return lambda truth: None
+        if flow == "exact" or Path(flow).is_dir():
+            from tracking.flo_files import FloFolder
+
+            folder = root / "flow" / self.split if flow == "exact" else Path(flow)
+            return lambda truth: FloFolder(folder / truth.file.stem)
+        computed = computed_flow(flow, self.cache / "flow")
+        return lambda truth: computed
+
+
+def computed_flow(flow: str, cache: Path) -> FlowSource:
+    """Returns DIS or a network, whose answers are kept on disk.
+
+    Raises:
+        LaboratoryError: there is no such file.
+    """
+    from tracking.flow import DisFlow
+    from tracking.flow_cache import CachedFlow
+
+    if flow == "dis":
+        return CachedFlow(DisFlow(), cache)
+    if not Path(flow).is_file():
+        raise LaboratoryError(
+            f"expected exact, dis, none, a folder or a network's file as flow, received {flow}"
+        )
+    from tracking.network_flow import NetworkFlow, load_flownet
+
+    return CachedFlow(NetworkFlow(load_flownet(flow)), cache)
+
+
+def drawn(root: Path, seed: int) -> Path:
+    """Draws the laboratory's videos, unless an earlier call has; returns their folder."""
+    finished = root / "finished"
+    with alone(root.parent / f".{root.name}.lock"):
+        if not finished.exists():
+            print(f"drawing {DRAWN.sequences} videos in {root}", file=sys.stderr)
+            write_posetrack(root, "val", DRAWN, seed)
+            write_file(finished, "")
+    return root
+
+
+def simulated(seed: int) -> Estimators:
+    """Returns the stand-ins of a row's detector and network."""
+
+    def estimator(sequence: LabSequence, recipe: TrackRecipe) -> SimulatedEstimator:
+        parts = DETECTORS[recipe.detector], NETWORKS[recipe.network], sequence.size
+        return SimulatedEstimator(sequence.truth, *parts, seed, recipe.rescored)
+
+    return estimator
+
+
+class GivenBoxes:
+    """An estimator whose boxes come from a file.
+
+    Args:
+        estimator: of the poses.
+        image_ids: (F,) of the sequence's frames.
+        detections: of all sequences.
+    """
+
+    def __init__(self, estimator: PoseEstimator, image_ids: np.ndarray, detections: Detections):
+        self.estimator, self.skeleton = estimator, estimator.skeleton
+        self.propagates = estimator.propagates
+        self._image_ids, self._detections = image_ids, detections
+
+    def detect(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the file's boxes (N, 4) xyxy and scores (N,)."""
+        found = self._detections
+        mine = found.image_ids == self._image_ids[frame.index]
+        return found.boxes[mine], found.scores[mine]
+
+    def poses(self, frame: Frame, boxes: np.ndarray, scores: np.ndarray) -> Poses:
+        """Returns the estimator's."""
+        return self.estimator.poses(frame, boxes, scores)
+
+
+def of_network(
+    file: Path,
+    network: Callable[[TrackRecipe], PoseEstimator],
+    detections: Detections,
+    cache: Path,
+) -> Estimators:
+    """Returns a network in given boxes, whose poses are kept on disk.
+
+    Args:
+        file: of the network; what it says about a box is known by its content.
+        network: what reads it as a row does.
+        detections: with the image ids of the annotations.
+        cache: folder of what was found.
+    """
+    weights = hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()
+
+    def estimator(sequence: LabSequence, recipe: TrackRecipe) -> CachedEstimator:
+        truth = sequence.truth
+        reading = json.dumps([recipe.heads, recipe.offset, recipe.blur_sigma])
+        words = hashlib.blake2b(f"{weights}{reading}".encode(), digest_size=12).hexdigest()
+        given = GivenBoxes(network(recipe), truth.image_ids, detections)
+        name = cache / "poses" / f"{truth.file.stem}-{words}.npz"
+        return CachedEstimator(given, name, recipe.rescored)
+
+    return estimator
+
+
+def write_tables(folder: Path, text: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the table and its figures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / "table.md", text + "\n")
+    write_file(folder / "rows.json", json.dumps(list(lines), allow_nan=False, indent=1) + "\n")
+
+
+def frontier(
+    path: Path,
+    recipe: TrackRecipe,
+    sequences: Sequence[LabSequence],
+    estimators: Estimators,
+    definitions: tuple[bool, bool] = (False, False),
+) -> dict[tuple[float, float], tuple[float, float]]:
+    """Runs a row at many thresholds, draws MOTA over mAP and returns them.
+
+    Args:
+        path: of the picture, its stem is the title.
+        recipe: the row.
+        sequences: at least one.
+        estimators: who finds people.
+        definitions: the last arguments of `laboratory_report.score`.
+    """
+    grid = threshold_grid(recipe, BOX_THRESHOLDS, KEYPOINT_THRESHOLDS)
+    points = {}
+    for thresholds, result in run_rows(grid, sequences, estimators).items():
+        scores = laboratory_report.score(result, sequences, *definitions)
+        points[thresholds] = scores.mean("ap"), scores.mean("mota")
+    laboratory_report.plot_frontier(path, points, path.stem)
+    return points
