@@ -5,6 +5,7 @@ import numpy as np
 from posekit.boxes import box_areas, box_of_keypoints, clip_boxes
 from tracking.flow_field import Flow
 from tracking.settings import TrackerSettings
+from tracking.thresholds import is_there
 
 _LEAST_KEYPOINTS = 3
 """Two keypoints are a line: their box says nothing about the size of the person."""
@@ -83,11 +84,6 @@ def is_new_shot(flow: Flow, threshold: float) -> bool:
     """
     squares = flow.vectors * flow.vectors
     return bool(np.sqrt(squares[..., 0] + squares[..., 1]).mean(dtype=np.float64) > threshold)
-
-
-def is_there(scores: np.ndarray, threshold: float) -> np.ndarray:
-    """Returns whether keypoints with these scores count: at least the threshold, and never 0."""
-    return (scores >= np.float32(threshold)) & (scores > 0)
 
 
 def _inside(keypoints: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -18,7 +18,9 @@ class TrackerSettings:
     """Frames before this one in which a person is looked for; more than 1 with "flow" is the
     papers' multi-frame flow similarity."""
     composition: Composition = "composed"
-    """Flow over several frames: that of each pair of neighbours in turn, or computed directly."""
+    """Flow over several frames: that of each pair of neighbours in turn, or computed directly, one
+    flow for each frame of the queue. Composed flow carries hidden people along with who hides them.
+    """
     matching: Matching = "greedy"
     """Best pair first, or the assignment with the largest sum."""
     gate: float = 0.1
@@ -56,7 +58,8 @@ class TrackerSettings:
                 raise ValueError(f"{name}: expected 0 to 1, received {getattr(self, name)}")
         if self.oks_nms is not None and not 0 <= self.oks_nms <= 1:
             raise ValueError(f"oks_nms: expected 0 to 1 or None, received {self.oks_nms}")
-        if self.margin < 0 or (self.shot_threshold is not None and self.shot_threshold <= 0):
+        shot = 1.0 if self.shot_threshold is None else self.shot_threshold
+        if not 0 <= self.margin < float("inf") or not shot > 0:
             raise ValueError(
                 f"expected a margin from 0 and a shot_threshold above 0, received {self.margin} "
                 f"and {self.shot_threshold}"

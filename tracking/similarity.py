@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from posekit.boxes import iou_matrix
-from tracking.propagation import is_there
+from tracking.thresholds import is_there
 
 _LEAST_AREA = 32.0**2
 """px²; COCO has no keypoints of people below it."""
