@@ -9,14 +9,16 @@ from posekit.skeletons import POSETRACK
 
 
 def frames_of_annolist(annolist: Any) -> dict[str, list[Any]]:
-    """Returns the columns of `PoseTrackSequence`; point ids are PoseTrack's 15 in order.
+    """Returns the columns of `posetrack_files.read_columns`; point ids are PoseTrack's 15 in order.
 
     Raises:
         ValueError: naming the frame and person, and what was expected.
     """
     names = ("file_names", "sizes", "labelled", "ignore_regions")
-    of_people = ("frame", "keypoints", "track_ids", "head_boxes", "is_crowd")
-    columns = {"image_ids": None} | {name: [] for name in (*names, *of_people)}
+    of_people = ("frame", "keypoints", "scores", "track_ids", "head_boxes", "is_crowd")
+    columns = {"image_ids": None, "annotation_ids": []} | {
+        name: [] for name in (*names, *of_people)
+    }
     for row, frame in enumerate(_objects(annolist, "annolist")):
         where = f"annolist[{row}]"
         image = _one(frame.get("image"))
@@ -37,20 +39,23 @@ def frames_of_annolist(annolist: Any) -> dict[str, list[Any]]:
     return columns
 
 
-def _person(person: dict[str, Any], where: str) -> tuple[np.ndarray, int, np.ndarray]:
-    """Returns keypoints (15, 3), track id and head box; no person has no keypoints."""
-    keypoints = np.zeros((15, 3))
+def _person(person: dict[str, Any], where: str) -> tuple[np.ndarray, np.ndarray, int, np.ndarray]:
+    """Returns keypoints (15, 3), their scores, track id and head box; there may be no point."""
+    keypoints, scores = np.zeros((15, 3)), np.full(15, np.nan)
     for point in _points(person.get("annopoints"), where):
         number = whole_number(_one(point.get("id")), f"{where}, point id")
         if not 0 <= number < POSETRACK.num_keypoints:
             raise ValueError(f"{where}: expected point ids 0 to 14, received {number}")
-        keypoints[number] = *_place(point, f"{where}, point {number}"), 1
+        at = f"{where}, point {number}"
+        keypoints[number] = *_place(point, at), 1
+        score = _one(point.get("score"))
+        scores[number] = np.nan if score is None else number_array(score, (), f"{at}, score")
     track = _one(person.get("track_id"))
     track = -1 if track is None else whole_number(track, f"{where}, field track_id")
     corners = [_one(person.get(name)) for name in ("x1", "y1", "x2", "y2")]
     if None in corners:
-        return keypoints, track, np.full(4, np.nan)
-    return keypoints, track, number_array(corners, (4,), f"{where}, head box")
+        return keypoints, scores, track, np.full(4, np.nan)
+    return keypoints, scores, track, number_array(corners, (4,), f"{where}, head box")
 
 
 def _regions(value: Any, where: str) -> tuple[np.ndarray, ...]:
@@ -59,7 +64,7 @@ def _regions(value: Any, where: str) -> tuple[np.ndarray, ...]:
         [_place(point, where) for point in _points(region, where)]
         for region in _objects(value or [], where)
     ]
-    return tuple(np.array(region) for region in regions if len(region) > 2)
+    return tuple(np.array(region).reshape(-1, 2) for region in regions)
 
 
 def _place(point: dict[str, Any], where: str) -> np.ndarray:

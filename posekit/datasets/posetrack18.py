@@ -9,7 +9,7 @@ from posekit.skeletons import POSETRACK, index_map, skeleton_from_category
 
 
 def frames_of_images(content: dict[str, Any]) -> dict[str, list[Any]]:
-    """Returns the columns of `PoseTrackSequence`, keypoints in PoseTrack's 15.
+    """Returns the columns of `posetrack_files.read_columns`, keypoints in PoseTrack's 15.
 
     Raises:
         ValueError: naming the image or annotation, and what was expected.
@@ -19,7 +19,8 @@ def frames_of_images(content: dict[str, Any]) -> dict[str, list[Any]]:
     columns = _frames(images)
     places = {number: row for row, number in enumerate(columns["image_ids"])}
     rows = [_person(person, i, places, order) for i, person in enumerate(people)]
-    names = ("frame", "keypoints", "track_ids", "head_boxes", "is_crowd")
+    names = ("frame", "keypoints", "scores", "track_ids", "head_boxes", "is_crowd")
+    columns["annotation_ids"] = [person.get("id") for person in people]
     return columns | {name: [row[n] for row in rows] for n, name in enumerate(names)}
 
 
@@ -84,7 +85,7 @@ def _regions(image: dict[str, Any], where: str) -> tuple[np.ndarray, ...]:
         np.stack([number_array(x, (-1,), where), number_array(y, (len(x),), where)], axis=1)
         for x, y in zip(xs, ys, strict=True)
     ]
-    return tuple(region for region in regions if len(region) > 2)
+    return tuple(regions)
 
 
 def _person(
@@ -99,6 +100,9 @@ def _person(
     rows, count = order
     values = person.get("keypoints") or [0] * (3 * count)
     keypoints = number_array(values, (3 * count,), f"{where}, field keypoints")
+    scores = np.full(count, np.nan)
+    if person.get("scores"):
+        scores = number_array(person["scores"], (count,), f"{where}, field scores")
     track = person.get("track_id")
     head = np.full(4, np.nan)
     if person.get("bbox_head"):
@@ -107,6 +111,7 @@ def _person(
     return (
         places[image_id],
         keypoints.reshape(-1, 3)[rows],
+        scores[rows],
         -1 if track is None else whole_number(track, f"{where}, field track_id"),
         head,
         flag(person.get("iscrowd", 0), f"{where}, field iscrowd"),

@@ -1,6 +1,7 @@
 """Files of PoseTrack, one sequence each, as arrays: the forms of 2018 (COCO-like) and 2017."""
 
 import dataclasses
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -44,27 +45,71 @@ class PoseTrackSequence:
     is_crowd: np.ndarray
 
 
-def read_sequence(path: str | Path) -> PoseTrackSequence:
+def read_sequence(path: str | Path, strict: bool = False) -> PoseTrackSequence:
     """Reads a file of either form; one with `annolist` is of 2017.
 
     A keypoint is there unless x, y and visibility are all 0, as poseval takes it. Ears, which
     nobody annotated, are left out. A frame that does not say whether it is labelled is, if there
     are people.
 
+    Args:
+        path: of the file.
+        strict: also refuse what training can do without: image or annotation ids given twice, and
+            ignore regions of fewer than three points, which are left out otherwise.
+
     Raises:
         ValueError: naming the file, the frame or annotation, and what was expected.
         OSError: the file cannot be read.
     """
     path = Path(path)
+    columns = read_columns(path)
+    if strict:
+        _refuse_loose(path, columns)
+    return _sequence(path, columns)
+
+
+def read_columns(path: Path) -> dict[str, Any]:
+    """Reads what both forms say, annotation or prediction.
+
+    Returns:
+        The fields of `PoseTrackSequence` as lists, without `file` and `videos`; `labelled` may be
+        None, keypoints (15, 3) have the third number of the file, ignore regions any number of
+        points. Also `scores`, (15,) for each person, NaN for none, and `annotation_ids`.
+
+    Raises:
+        ValueError, OSError: as `read_sequence`.
+    """
     content = read_json(path)
     try:
         if not isinstance(content, dict):
             raise ValueError(f"expected an object, received {content!r:.60}")
         if "annolist" in content:
-            return _sequence(path, frames_of_annolist(content["annolist"]))
-        return _sequence(path, frames_of_images(content))
+            return frames_of_annolist(content["annolist"])
+        return frames_of_images(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def present(keypoints: np.ndarray) -> np.ndarray:
+    """Returns keypoints (N, 15, 3) of files as float32 x, y, v; v is 2 where there is one."""
+    keypoints = np.asarray(keypoints, np.float32).reshape(-1, 15, 3)
+    there = (keypoints != 0).any(axis=2, keepdims=True)
+    return np.concatenate([keypoints[..., :2], 2 * there], axis=2).astype(np.float32)
+
+
+def _refuse_loose(path: Path, columns: dict[str, Any]) -> None:
+    for name in ("image_ids", "annotation_ids"):
+        given = Counter(repr(number) for number in columns[name] or [] if number is not None)
+        twice = [number for number, times in given.items() if times > 1]
+        if twice:
+            raise ValueError(f"{path}: {name}: expected each once, received {twice[0]:.40} again")
+    for row, regions in enumerate(columns["ignore_regions"]):
+        short = [len(region) for region in regions if len(region) < 3]
+        if short:
+            raise ValueError(
+                f"{path}: frame {row}, {columns['file_names'][row]}: expected ignore regions of at "
+                f"least 3 points, received one of {short[0]}; remove it or complete it"
+            )
 
 
 def _sequence(path: Path, columns: dict[str, Any]) -> PoseTrackSequence:
@@ -80,15 +125,13 @@ def _sequence(path: Path, columns: dict[str, Any]) -> PoseTrackSequence:
         sizes=np.array(columns["sizes"], np.int32).reshape(-1, 2),
         videos=tuple(PurePosixPath(name).parent.name for name in names),
         labelled=np.array([people if word is None else word for word, people in said], bool),
-        ignore_regions=tuple(columns["ignore_regions"]),
+        ignore_regions=tuple(
+            tuple(region for region in regions if len(region) > 2)
+            for regions in columns["ignore_regions"]
+        ),
         frame=frame,
-        keypoints=_present(np.array(columns["keypoints"], np.float32).reshape(-1, 15, 3)),
+        keypoints=present(columns["keypoints"]),
         track_ids=np.array(columns["track_ids"], np.int64),
         head_boxes=np.array(columns["head_boxes"], np.float32).reshape(-1, 4),
         is_crowd=np.array(columns["is_crowd"], bool),
     )
-
-
-def _present(keypoints: np.ndarray) -> np.ndarray:
-    there = (keypoints != 0).any(axis=2, keepdims=True)
-    return np.concatenate([keypoints[..., :2], 2 * there], axis=2).astype(np.float32)
