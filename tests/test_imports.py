@@ -19,10 +19,11 @@ NOT_A_NAME = {"utils", "common", "misc", "helpers", "core"}
 GROUPS = (
     {"atomic_files", "gzip_files", "strict_json", "json_lists", "skeleton_definition", "skeletons"}
     | {"poses", "boxes", "affine", "orientation", "decoding", "peaks", "graph_peaks", "heatmaps"}
-    | {"oks", "graph_decoding"},
+    | {"oks", "graph_decoding", "frames"},
     {"images", "graph_images", "video", "datasets", "augment", "crops"},
     {"colours", "convolution", "normalization", "resnet", "mobilenet", "vgg", "losses"},
-    {"commands", "compute", "metrics", "weights", "backbones", "backends", "draw"}
+    {"commands", "compute", "metrics", "weights", "backbones", "backends"}
+    | {"draw", "draw_tracks"}
     | {"recipes", "recipe_training", "training", "checkpoints", "half_precision", "loop"}
     | {"export", "reloading", "warm_up", "model_files", "photos"}
     | {"export_command", "detections", "box_merging", "ledger"},

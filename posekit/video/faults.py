@@ -1,0 +1,63 @@
+"""What can be wrong with a video."""
+
+import dataclasses
+import os
+from typing import Literal
+
+MAX_FAULTS = 1000
+"""Faults that are kept of a video, so that memory is bounded whatever the damage."""
+
+
+class VideoError(ValueError):
+    """A video that cannot be read or written at all.
+
+    Args:
+        reason: what is wrong with it.
+        path: the file, folder or device, where there is one.
+    """
+
+    exit_code = 2
+
+    def __init__(self, reason: str, path: str | os.PathLike | None = None):
+        super().__init__(reason, path)
+        self.reason = reason
+        self.path = path
+
+    def __str__(self) -> str:
+        return self.reason if self.path is None else f"Cannot use video {self.path}: {self.reason}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Something that was wrong with a video that could be read nevertheless.
+
+    Args:
+        kind: "undecodable": data that gave no frame; "corrupt": a frame with guessed parts;
+            "picture": a file of a folder that is no whole picture; "time": a time stamp that is
+            not later than the one before; "count": other than the declared number of frames.
+        frame: index of the frame, or of the one that should have come.
+        reason: in words.
+    """
+
+    kind: Literal["undecodable", "corrupt", "picture", "time", "count"]
+    frame: int
+    reason: str
+
+
+class FaultList(list[Fault]):
+    """The first `MAX_FAULTS` faults of a video; `total` counts all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def add(self, kind: str, frame: int, reason: str) -> None:
+        """Appends a fault, or only counts it when there are too many."""
+        self.total += 1
+        if len(self) < MAX_FAULTS:
+            self.append(Fault(kind, frame, reason))
+
+    def add_count(self, declared: int | None, decoded: int) -> None:
+        """Appends a fault when another number of frames was declared than decoded."""
+        if declared is not None and declared != decoded:
+            self.add("count", decoded, f"declared {declared} frames, decoded {decoded}")
