@@ -4,6 +4,7 @@ python scripts/benchmark.py pipeline --data COCO_FOLDER    training samples/s be
 python scripts/benchmark.py step coco-r50                  a training step's share of the GEMM peak
 python scripts/benchmark.py multiposenet --output FOLDER   time by stage against 1 to 20 people
 python scripts/benchmark.py topdown --data COCO_FOLDER     people/s, decoding, OKS-NMS, crops/s
+python scripts/benchmark.py tracking --output FOLDER       the tracker for 5 to 100 people, and flow
 """
 
 import dataclasses
@@ -99,13 +100,34 @@ class Topdown:
     """"cpu" adds up all threads: for a machine that does other work at the time."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Tracking:
+    """Updates/s of the tracker alone (queue of 8, flow OKS, Hungarian), and of the flow.
+
+    The tracker's reference is so many exponentials as one update of 20 people needs.
+    """
+
+    people: tuple[int, ...] = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+    """Numbers of people in a frame."""
+    rounds: int = 5
+    """Repetitions, of which the best counts."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """"cpu" adds up all threads: for a machine that does other work at the time."""
+    output: Path | None = None
+    """Folder for the plot of cost against people."""
+
+
 def main() -> None:
     """Runs the benchmark that the command line names."""
-    choice = tyro.cli(Pipeline | Step | Multiposenet | Topdown, description=__doc__)
+    choice = tyro.cli(Pipeline | Step | Multiposenet | Topdown | Tracking, description=__doc__)
     if isinstance(choice, Multiposenet):
         return stages(choice)
     if isinstance(choice, Topdown):
         from topdown.benchmarks import benchmark
+
+        return benchmark(**dataclasses.asdict(choice))
+    if isinstance(choice, Tracking):
+        from tracking.benchmarks import benchmark
 
         return benchmark(**dataclasses.asdict(choice))
     from multiposenet import benchmarks  # late: --help answers at once

@@ -19,7 +19,9 @@ from typing import Literal
 import tyro
 
 from posekit.commands import UsageError, run
-from tracking.recipes import RECIPES
+from tracking.recipes import POSE_RECIPES, RECIPES
+
+ALL_RECIPES = RECIPES | POSE_RECIPES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Laboratory:
     """Which rows, on what, with what."""
 
     rows: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Names of rows (--list names them), all if none is given."""
+    """Names of rows (--list names them); none: all about tracking."""
     list: bool = False
     """Print the names of the rows and what they are."""
     data: Path | None = None
@@ -43,7 +45,8 @@ class Laboratory:
     boxes: Path | None = None
     """With --model: person boxes, COCO results of the annotations' image ids (.json, .json.gz)."""
     heads: tuple[str, ...] = ()
-    """With --model: heads that are read, in order; not given: the row's, or all."""
+    """With --model: heads that are read, in order; not given: the row's where the network has them,
+    else all."""
     combination: Literal["first", "vote"] = "first"
     """With --model: each keypoint from the first head that has it, or the mean of all."""
     head: Literal["none", "interpolate"] = "none"
@@ -56,6 +59,8 @@ class Laboratory:
     """Each similarity with each matching in place of the papers' rows; else as the first row."""
     gate: float | None = None
     """Least similarity of a link, in all rows; not given: 0, as in the papers."""
+    composition: Literal["composed", "direct"] = "composed"
+    """Flow over several frames, in all rows: that of neighbours in turn, or computed directly."""
     frontier: str | None = None
     """A row: run it at many thresholds, draw MOTA over mAP."""
     seed: int = 0
@@ -76,7 +81,7 @@ def main() -> int:
     """Reads the command line, runs the rows, prints and writes."""
     options = tyro.cli(Laboratory, description=__doc__)
     if options.list:
-        print("\n".join(f"{name}: {about}" for name, (about, _) in RECIPES.items()))
+        print("\n".join(f"{name}: {about}" for name, (about, _) in ALL_RECIPES.items()))
         return 0
     recipes = rows_of(options)
     from tracking import laboratory, laboratory_report, laboratory_setup  # late: --help is quick
@@ -98,7 +103,7 @@ def main() -> int:
     print(json.dumps(lines, allow_nan=False) if options.json else text)
     if options.frontier:
         path = options.output / f"frontier-{options.frontier}.png"
-        recipe = changed(RECIPES[options.frontier][1], options.gate)
+        recipe = changed(ALL_RECIPES[options.frontier][1], options)
         laboratory_setup.frontier(path, recipe, sequences, estimators, definitions)
         print(path, file=sys.stderr)
     return 0
@@ -107,7 +112,7 @@ def main() -> int:
 def rows_of(options: Laboratory) -> dict:
     """Returns the recipes that are asked for, by name."""
     names = (*options.rows, *([options.frontier] if options.frontier else []))
-    unknown = [name for name in names if name not in RECIPES]
+    unknown = [name for name in names if name not in ALL_RECIPES]
     if unknown:
         raise UsageError(f"expected rows out of those that --list names, received {unknown[0]}")
     for name in ("model", "data", "boxes"):
@@ -120,7 +125,7 @@ def rows_of(options: Laboratory) -> dict:
         raise UsageError("--every, --sequences: expected at least 1")
     if options.gate is not None and not 0 <= options.gate <= 1:
         raise UsageError(f"--gate: expected 0 to 1, received {options.gate}")
-    chosen = {name: changed(RECIPES[name][1], options.gate) for name in options.rows or RECIPES}
+    chosen = {name: changed(ALL_RECIPES[name][1], options) for name in options.rows or RECIPES}
     if not options.grid:
         return chosen
     from tracking.laboratory import similarity_grid
@@ -128,11 +133,11 @@ def rows_of(options: Laboratory) -> dict:
     return similarity_grid(chosen[options.rows[0] if options.rows else "simple-baselines-b6"])
 
 
-def changed(recipe, gate: float | None):
-    """Returns the recipe with another gate."""
-    if gate is None:
-        return recipe
-    return dataclasses.replace(recipe, tracker=dataclasses.replace(recipe.tracker, gate=gate))
+def changed(recipe, options: Laboratory):
+    """Returns the recipe with the tracker's settings that are given."""
+    changes = {"composition": options.composition}
+    changes |= {} if options.gate is None else {"gate": options.gate}
+    return dataclasses.replace(recipe, tracker=dataclasses.replace(recipe.tracker, **changes))
 
 
 def estimators_of(options: Laboratory):
@@ -145,6 +150,7 @@ def estimators_of(options: Laboratory):
     from posekit.skeletons import POSETRACK
     from topdown.matrix import Protocol
     from topdown.prediction import load_topdown
+    from topdown.settings import settings_of
     from topdown.video_estimator import VideoEstimator
 
     model, found = load_topdown(options.model), read_detections(options.boxes)
@@ -154,11 +160,13 @@ def estimators_of(options: Laboratory):
         reading = {name: value for name, value in reading.items() if value is not None}
         if recipe.blur_sigma == 0:
             reading["blur_sigma"] = None
-        domains = options.heads or recipe.heads
-        how = Protocol(True, domains, options.combination, options.head, reading)
+        heads = recipe.heads if set(recipe.heads) <= set(settings_of(model).domains) else ()
+        heads = options.heads or heads
+        how = Protocol(recipe.flip, heads, options.combination, options.head, reading)
         return VideoEstimator(how.predictor(model, POSETRACK), detect=None)
 
-    return laboratory_setup.of_network(options.model, network, found, options.cache)
+    read = options.heads, options.combination, options.head
+    return laboratory_setup.of_network(options.model, network, found, options.cache, read)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,10 @@ def _row(row: str, label: str, name: str, *values: float) -> Row:
         figures(_JOINTS, *values),
         (
             f"train_topdown.py enhanced-{name} {options}",
-            f"eval_matrix.py --networks pose=runs/topdown-enhanced-{name}/best.keras "
-            "--boxes detected=boxes.json --tests $PT18:val --flip",
+            "track_lab.py enhanced-poses --data data/posetrack18 --split val "
+            f"--model runs/topdown-enhanced-{name}/best.keras --boxes boxes.json --flow none",
         ),
         needs=("PoseTrack 2018" if tuned else "COCO, PoseTrack 2018", _BOXES),
-        missing="PoseTrack mAP",
     )
 
 
@@ -31,7 +30,7 @@ ENHANCED_TABLES = (
         "Table 1. PoseTrack 2018 validation, mAP",
         "PT: 76,000 steps of PoseTrack 2018, PT*: 1,000; they start from the run of the COCO row. "
         "The rows on COCO alone have no neck and no head top: both count as 0 there. "
-        "`eval_matrix.py` gives AP by OKS, not the paper's mAP.",
+        "boxes.json holds COCO results; `eval_matrix.py` would give AP by OKS.",
         (
             _row(
                 "r152-1k",

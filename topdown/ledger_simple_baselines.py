@@ -8,7 +8,6 @@ from posekit.ledger import Row, Table, figures
 _COCO = ("COCO", "their detector's boxes")
 _PT17 = ("PoseTrack 2017", "their detectors' boxes")
 _JOINTS = "Head Shou Elb Wri Hip Knee Ankl Total"
-_TRACKING = "flow-based tracking, PoseTrack mAP and MOTA"
 
 
 def _coco(row: str, label: str, name: str, published: dict, needs=_COCO) -> Row:
@@ -37,11 +36,26 @@ def _mpii(backbone: str, side: int, pckh: str) -> Row:
     return Row(row, label, {"PCKh@0.5": pckh}, commands, needs=("MPII's images",))
 
 
-def _posetrack(row: str, label: str, backbone: str, published: dict, more: str = "") -> Row:
+def _posetrack(
+    row: str, label: str, backbone: str, published: dict, recipe: str, split: str = "val"
+) -> Row:
+    """A network fine-tuned on PoseTrack, and a row of the laboratory with it.
+
+    That of `8-ours` learns the validation set too.
+    """
     size = "-384x288" if backbone == "r152" else ""
-    command = f"train_topdown.py simple-baselines-{backbone}{size}-posetrack --datasets $PT17{more}"
-    needs = (*_PT17, "PoseTrack's server for test") if row.endswith("test") else _PT17
-    return Row(f"sb-{row}", label, published, (command,), needs=needs, missing=_TRACKING)
+    network = f"simple-baselines-{backbone}{size}-posetrack"
+    more = " validation=$PT17:val" if row == "8-ours" else ""
+    detector = "r-fcn" if "-a" in recipe else "fpn-dcn"
+    flow = " --flow flownet2s.keras" if recipe[-1] not in "12" else " --flow none"
+    commands = (
+        f"train_topdown.py {network} --datasets $PT17{more}",
+        f"track_lab.py {recipe} --data data/posetrack17 --split {split} "
+        f"--model runs/topdown-{network}/best.keras --boxes {detector}-{split}.json{flow}",
+    )
+    needs = [*_PT17, *(["FlowNet2-S's weights"] if flow.endswith(".keras") else [])]
+    needs += ["PoseTrack's server for test"] if split == "test" else []
+    return Row(f"sb-{row}", label, published, commands, needs=tuple(needs))
 
 
 _TABLE_2 = Table(
@@ -122,13 +136,17 @@ _MOTA = {
 }
 _TABLE_5 = Table(
     "Table 5. Tracking, PoseTrack 2017 validation",
-    "The networks are those of the COCO rows, fine-tuned; similarity by which poses are linked.",
+    "The networks are those of the COCO rows, fine-tuned; similarity by which poses are linked. "
+    "Boxes are COCO results of a detector (`detect.py --kind posetrack` writes such), flow is "
+    "FlowNet2-S (`convert_flownet.py` makes flownet2s.keras of the public weights; `--flow dis` "
+    "needs none). `track_lab.py` alone runs all rows on drawn videos with simulated networks.",
     tuple(
         _posetrack(
             f"5-{letter}{number}",
             f"{letter}{number}: {label}, {similarity}",
             backbone,
             {"mAP": precision, "MOTA": mota},
+            f"simple-baselines-{letter}{number}",
         )
         for letter, (backbone, label, precisions) in _ABLATION.items()
         for number, similarity, precision, mota in zip(
@@ -136,12 +154,20 @@ _TABLE_5 = Table(
         )
     ),
 )
+_BEST = {"r50": "simple-baselines-b6", "r152": "simple-baselines-c6"}
 _TABLE_6 = Table(
     "Table 6. Poses, PoseTrack 2017, mAP",
-    "b6 and c6 of Table 5 by keypoint. The server alone measures test. Four lines of others are "
-    "left out.",
+    "b6 and c6 of Table 5 by keypoint, which rows.json of the laboratory holds. The server alone "
+    "measures test; its files are those in the row's folder. Four lines of others are left out.",
     tuple(
-        _posetrack(f"6-{backbone}-{split}", label, backbone, figures(_JOINTS, *values))
+        _posetrack(
+            f"6-{backbone}-{split}",
+            label,
+            backbone,
+            figures(_JOINTS, *values),
+            _BEST[backbone],
+            split,
+        )
         for backbone, split, label, *values in (
             ("r50", "val", "R50, val", 79.1, 80.5, 75.5, 66.0, 70.8, 70.0, 61.7, 72.4),
             ("r152", "val", "R152, val", 81.7, 83.4, 80.0, 72.4, 75.3, 74.8, 67.1, 76.7),
@@ -155,7 +181,14 @@ _TABLE_7 = Table(
     "Table 7. Tracking, PoseTrack 2017, MOTA",
     "As Table 6.",
     tuple(
-        _posetrack(f"7-{backbone}-{split}", label, backbone, figures(_CLEAR, *values))
+        _posetrack(
+            f"7-{backbone}-{split}",
+            label,
+            backbone,
+            figures(_CLEAR, *values),
+            _BEST[backbone],
+            split,
+        )
         for backbone, split, label, *values in (
             ("r50", "val", "R50, val", 72.1, 74.0, 61.2, 53.4, 62.4, 61.6, 50.7)
             + (62.9, 84.5, 86.3, 76.0),
@@ -177,7 +210,8 @@ _TABLE_8 = Table(
             "R152, trained on train and validation",
             "r152",
             {"mAP": 74.6, "MOTA": 57.8},
-            " validation=$PT17:val",
+            "simple-baselines-c6",
+            "test",
         ),
     ),
 )

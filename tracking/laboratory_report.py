@@ -37,9 +37,10 @@ def score(
 
 
 def line_of(name: str, result: RowResult, scores: PoseTrackScores) -> dict[str, Any]:
-    """Returns a row's figures, percent, by the names of the columns."""
+    """Returns a row's figures, percent, by the names of the columns; also those by `keypoints`."""
     published, linked = result.recipe.published, result.recipe.linked
     line = {"row": name, "mAP": scores.mean("ap"), "paper mAP": published.get("mAP")}
+    line["keypoints"] = {key: scores.groups(key) for key in ("ap", "mota") if linked or key == "ap"}
     if not linked:
         return line
     means = {words: scores.mean(key) for words, key in _MEANS.items()}

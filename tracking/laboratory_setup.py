@@ -29,7 +29,13 @@ from tracking.laboratory import (
 )
 from tracking.pipeline import FlowSource, PoseEstimator
 from tracking.recipes import TrackRecipe
-from tracking.simulation import DETECTORS, NETWORKS, SimulatedEstimator
+from tracking.simulation import (
+    DETECTORS,
+    NETWORKS,
+    SimulatedDetector,
+    SimulatedEstimator,
+    SimulatedNetwork,
+)
 
 DRAWN = DrawnVideos(sequences=24)
 """What is drawn where no data is given."""
@@ -121,7 +127,9 @@ def simulated(seed: int) -> Estimators:
     """Returns the stand-ins of a row's detector and network."""
 
     def estimator(sequence: LabSequence, recipe: TrackRecipe) -> SimulatedEstimator:
-        parts = DETECTORS[recipe.detector], NETWORKS[recipe.network], sequence.size
+        detector = DETECTORS.get(recipe.detector, SimulatedDetector())
+        network = NETWORKS.get(recipe.network, SimulatedNetwork())
+        parts = detector, network, sequence.size
         return SimulatedEstimator(sequence.truth, *parts, seed, recipe.rescored)
 
     return estimator
@@ -157,6 +165,7 @@ def of_network(
     network: Callable[[TrackRecipe], PoseEstimator],
     detections: Detections,
     cache: Path,
+    read: Any = None,
 ) -> Estimators:
     """Returns a network in given boxes, whose poses are kept on disk.
 
@@ -165,13 +174,23 @@ def of_network(
         network: what reads it as a row does.
         detections: with the image ids of the annotations.
         cache: folder of what was found.
+        read: what else decides how the network is read, in JSON's types.
     """
     weights = hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()
+    boxes = hashlib.blake2b(detections.boxes.tobytes(), digest_size=12).hexdigest()
 
     def estimator(sequence: LabSequence, recipe: TrackRecipe) -> CachedEstimator:
         truth = sequence.truth
-        reading = json.dumps([recipe.heads, recipe.offset, recipe.blur_sigma])
-        words = hashlib.blake2b(f"{weights}{reading}".encode(), digest_size=12).hexdigest()
+        reading = [
+            recipe.heads,
+            recipe.offset,
+            recipe.blur_sigma,
+            recipe.flip,
+            read,
+            truth.file_names,
+        ]
+        words = f"{weights} {boxes} {json.dumps(reading)}"
+        words = hashlib.blake2b(words.encode(), digest_size=12).hexdigest()
         given = GivenBoxes(network(recipe), truth.image_ids, detections)
         name = cache / "poses" / f"{truth.file.stem}-{words}.npz"
         return CachedEstimator(given, name, recipe.rescored)

@@ -30,6 +30,8 @@ class TrackRecipe:
     """Quarter offset; None: as the network says."""
     blur_sigma: float | None = None
     """Gaussian filter of the maps, cells; 0: none; None: as the network says."""
+    flip: bool = True
+    """Each crop is averaged with its mirror."""
     rescored: bool = True
     """People's scores are box score times mean keypoint score; False: the box's."""
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -116,6 +118,13 @@ def _tracks(words: str, precision: float, accuracy: float, **changes) -> tuple[s
     return _mdpn(words, {"mAP": precision, "MOTA": accuracy}, linked=True, **changes)
 
 
+def _poses(network: str, detector: str, about: str, flip: bool, box_threshold: float):
+    """Poses alone, of papers that do not track."""
+    changes = {"box_threshold": box_threshold, "keypoint_threshold": 0.0}
+    tracker = dataclasses.replace(_SIMPLE_BASELINES, **changes)
+    return about, TrackRecipe(tracker, network, detector, linked=False, flip=flip)
+
+
 RECIPES: dict[str, tuple[str, TrackRecipe]] = {
     f"simple-baselines-{letter}{number}": _row_of_table_5(letter, number)
     for letter in _NETWORKS
@@ -135,4 +144,17 @@ RECIPES: dict[str, tuple[str, TrackRecipe]] = {
     "mdpn-tracks-no-pruning": _tracks("w/o track-let pruning", 61.7, 52.3, shortest=1),
     "mdpn-tracks-no-flow": _tracks("w/o flow track", 61.4, 52.2, similarity="pose"),
 }
-"""Name -> (one line about it, the recipe)."""
+"""Name -> (one line about it, the recipe); the rows of the tables on tracking and post-processing.
+"""
+
+POSE_RECIPES: dict[str, tuple[str, TrackRecipe]] = {
+    "enhanced-poses": _poses(
+        *("enhanced-r152-posetrack-1k", "Keypoint R-CNN"),
+        *("Enhanced two-stage, Table 1: poses, for any of its networks", True, 0.0),
+    ),
+    "scut-samsung-poses": _poses(
+        *("hourglass2-mpii-posetrack", "SSD"),
+        *("SCUT-Samsung, Tables 8 to 15: poses, for any of its networks", False, 0.15),
+    ),
+}
+"""Likewise, of papers that do not track; their tables differ in what the networks learned."""

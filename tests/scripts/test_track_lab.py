@@ -38,7 +38,7 @@ def test_two_rows(root):
 
 def test_rows_are_listed_and_wrong_words_refused(root):
     listed = run("--list", cwd=root)
-    assert listed.returncode == 0 and len(listed.stdout.splitlines()) == 29
+    assert listed.returncode == 0 and len(listed.stdout.splitlines()) == 31
     for words, said in (
         (("b7",), "received b7"),
         (("--data", "nowhere"), "received nowhere"),

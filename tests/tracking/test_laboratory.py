@@ -48,7 +48,7 @@ def test_rows_about_poses_have_no_figures_of_tracks():
     recipe = RECIPES["mdpn-a"][1]
     result = RowResult(recipe, [predicted([{4: 0 + t, 5: 100} for t in range(9)])], Relinking(0, 0))
     assert line_of("mdpn-a", result, score(result, [SEQUENCE])).keys() == {
-        *("row", "mAP", "paper mAP")
+        *("row", "mAP", "paper mAP", "keypoints")
     }
 
 

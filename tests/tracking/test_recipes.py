@@ -1,4 +1,4 @@
-from tracking.recipes import RECIPES
+from tracking.recipes import POSE_RECIPES, RECIPES
 
 
 def test_every_row_of_the_tables_has_a_recipe():
@@ -27,3 +27,10 @@ def test_what_the_rows_say():
         *(False, None),
         0.0,
     )
+
+
+def test_papers_that_do_not_track():
+    enhanced, scut = (POSE_RECIPES[f"{name}-poses"][1] for name in ("enhanced", "scut-samsung"))
+    assert (enhanced.flip, enhanced.tracker.box_threshold) == (True, 0.0)
+    assert (scut.flip, scut.tracker.box_threshold) == (False, 0.15)
+    assert not enhanced.linked and scut.tracker.keypoint_threshold == 0

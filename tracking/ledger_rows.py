@@ -1,0 +1,8 @@
+"""What was measured here of tracking, in the ledger of reproduction.
+
+Imports no TensorFlow.
+"""
+
+from posekit.ledger import Paper, Row, Table
+
+PAPERS: tuple[Paper, ...] = ()
