@@ -96,10 +96,12 @@ def to_coco_results(poses: Poses, image_id: int) -> list[dict[str, Any]]:
         `score`, and `track_id` where the poses have them. No `bbox`: with one, pycocotools takes
         the entry for a box result and its area from there.
     """
-    keypoints = _shortest(poses.keypoints.reshape(len(poses), 3 * poses.skeleton.num_keypoints))
+    keypoints = shortest_floats(
+        poses.keypoints.reshape(len(poses), 3 * poses.skeleton.num_keypoints)
+    )
     results = [
         {"image_id": int(image_id), "category_id": 1, "keypoints": row, "score": score}
-        for row, score in zip(keypoints, _shortest(poses.scores), strict=True)
+        for row, score in zip(keypoints, shortest_floats(poses.scores), strict=True)
     ]
     if poses.track_ids is None:
         return results
@@ -216,6 +218,9 @@ def _is_id(value: Any) -> bool:
     return type(value) is int and abs(value) < 2**63
 
 
-def _shortest(values: np.ndarray) -> list[Any]:
-    """Python floats with the fewest digits that are the same float32: halves the files."""
+def shortest_floats(values: np.ndarray) -> list[Any]:
+    """Returns an array as lists of floats with the fewest digits that are the same float32.
+
+    Files of results are half as large with them.
+    """
     return np.asarray(values, np.float32).astype(str).astype(np.float64).tolist()

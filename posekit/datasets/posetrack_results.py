@@ -10,7 +10,7 @@ import numpy as np
 from posekit.boxes import box_of_keypoints, xyxy_to_xywh
 from posekit.datasets.posetrack_files import present, read_columns
 from posekit.json_lists import json_object
-from posekit.poses import Poses
+from posekit.poses import Poses, shortest_floats
 from posekit.skeletons import POSETRACK, POSETRACK_FILE, Skeleton, remap_keypoints
 from posekit.strict_json import write_json
 
@@ -145,12 +145,12 @@ def people18(poses: Poses, image_id: int) -> list[dict[str, Any]]:
     there = poses.keypoints[..., 2:] > 0
     points = np.where(there, poses.keypoints, 0)
     boxes = xyxy_to_xywh(box_of_keypoints(points, margin=0.0))
-    scores = _shortest(points[..., 2])
+    scores = shortest_floats(points[..., 2])
     places = np.where([True, True, False], points, there)
-    places = _shortest(places.reshape(len(points), 3 * POSETRACK_FILE.num_keypoints))
+    places = shortest_floats(places.reshape(len(points), 3 * POSETRACK_FILE.num_keypoints))
     people = [
         {"image_id": image_id, "category_id": 1, "keypoints": place, "scores": score, "bbox": box}
-        for place, score, box in zip(places, scores, _shortest(boxes), strict=True)
+        for place, score, box in zip(places, scores, shortest_floats(boxes), strict=True)
     ]
     if poses.track_ids is None:
         return people
@@ -181,7 +181,7 @@ def people17(poses: Poses) -> list[dict[str, Any]]:
     """Returns the people of one frame in PoseTrack17's form."""
     poses = _of_posetrack(poses, POSETRACK)
     ids = [None] * len(poses) if poses.track_ids is None else poses.track_ids.tolist()
-    rows = zip(_shortest(poses.keypoints), _shortest(poses.scores), ids, strict=True)
+    rows = zip(shortest_floats(poses.keypoints), shortest_floats(poses.scores), ids, strict=True)
     return [
         {"annopoints": [{"point": _points(points)}], "score": [score]}
         | ({} if i is None else {"track_id": [i]})
@@ -206,8 +206,3 @@ def _of_posetrack(poses: Poses, skeleton: Skeleton) -> Poses:
 
 def _track_ids(poses: Poses) -> np.ndarray:
     return np.full(len(poses), -1) if poses.track_ids is None else poses.track_ids
-
-
-def _shortest(values: np.ndarray) -> list[Any]:
-    """Python floats with the fewest digits that are the same float32: halves the files."""
-    return np.asarray(values, np.float32).astype(str).astype(np.float64).tolist()
