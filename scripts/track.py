@@ -54,8 +54,9 @@ class Tracking:
     """dis, none, a folder of .flo files, or a .keras file of a flow network."""
     flow_preset: Literal["ultrafast", "fast", "medium"] = "medium"
     """DIS: quality, and time."""
-    flow_size: int | None = None
-    """DIS and networks: pixels of the longer side to which frames are made smaller before."""
+    flow_size: int | None = 480
+    """DIS and networks: pixels of the longer side to which larger frames are made smaller before;
+    None: never."""
     flow_names: Literal["index", "name"] = "index"
     """FOLDER: 000000.flo is the flow from the first frame; or a.flo that from a.jpg."""
     flow_cache: Path | None = None

@@ -11,7 +11,8 @@ from posekit.datasets.posetrack_files import PoseTrackSequence, read_sequence
 from posekit.frames import Frame
 from posekit.images import read_image
 from posekit.poses import Poses
-from tracking.pipeline import FlowSource, PoseEstimator, PoseTracker
+from tracking.flow import FlowSource
+from tracking.pipeline import PoseEstimator, PoseTracker
 from tracking.recipes import TrackRecipe
 from tracking.relinking import Relinking, relinking
 

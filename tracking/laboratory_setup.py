@@ -19,6 +19,8 @@ from posekit.frames import Frame
 from posekit.poses import Poses
 from tracking import laboratory_report
 from tracking.cached_estimator import CachedEstimator
+from tracking.flo_files import FloFolder
+from tracking.flow import FlowSource
 from tracking.laboratory import (
     Estimators,
     LaboratoryError,
@@ -27,7 +29,7 @@ from tracking.laboratory import (
     run_rows,
     threshold_grid,
 )
-from tracking.pipeline import FlowSource, PoseEstimator
+from tracking.pipeline import PoseEstimator
 from tracking.recipes import TrackRecipe
 from tracking.simulation import (
     DETECTORS,
@@ -36,6 +38,7 @@ from tracking.simulation import (
     SimulatedEstimator,
     SimulatedNetwork,
 )
+from tracking.track_flow import flow_of
 
 DRAWN = DrawnVideos(sequences=24)
 """What is drawn where no data is given."""
@@ -84,32 +87,10 @@ class Setup:
         if flow == "none":
             return lambda truth: None
         if flow == "exact" or Path(flow).is_dir():
-            from tracking.flo_files import FloFolder
-
             folder = root / "flow" / self.split if flow == "exact" else Path(flow)
             return lambda truth: FloFolder(folder / truth.file.stem)
-        computed = computed_flow(flow, self.cache / "flow")
+        computed = flow_of(flow, cache=self.cache / "flow")
         return lambda truth: computed
-
-
-def computed_flow(flow: str, cache: Path) -> FlowSource:
-    """Returns DIS or a network, whose answers are kept on disk.
-
-    Raises:
-        LaboratoryError: there is no such file.
-    """
-    from tracking.flow import DisFlow
-    from tracking.flow_cache import CachedFlow
-
-    if flow == "dis":
-        return CachedFlow(DisFlow(), cache)
-    if not Path(flow).is_file():
-        raise LaboratoryError(
-            f"expected exact, dis, none, a folder or a network's file as flow, received {flow}"
-        )
-    from tracking.network_flow import NetworkFlow, load_flownet
-
-    return CachedFlow(NetworkFlow(load_flownet(flow)), cache)
 
 
 def drawn(root: Path, seed: int) -> Path:

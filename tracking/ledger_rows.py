@@ -3,6 +3,6 @@
 Imports no TensorFlow.
 """
 
-from posekit.ledger import Paper, Row, Table
+from posekit.ledger import Paper
 
 PAPERS: tuple[Paper, ...] = ()

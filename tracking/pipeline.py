@@ -1,7 +1,7 @@
 """From a video's frames to tracked people: boxes, propagation, poses, linking, pruning."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,15 +12,13 @@ from posekit.frames import Frame
 from posekit.oks import oks_nms
 from posekit.poses import Poses
 from posekit.skeletons import Skeleton
+from tracking.flow import FlowSource
 from tracking.flow_field import Flow
 from tracking.pruning import Pruning
 from tracking.settings import TrackerSettings
 from tracking.stopwatch import Stopwatch
 from tracking.thresholds import people_with_keypoints, without_weak_keypoints
 from tracking.tracker import Tracker
-
-FlowSource = Callable[[Frame, Frame], Flow]
-"""Two frames -> the flow from the first to the second."""
 
 
 class PoseEstimator(Protocol):
@@ -93,9 +91,14 @@ class PoseTracker:
         if self._frames and self._frames[0].size != frame.size:
             self._frames.clear()  # another size is another shot
             self._tracker.new_shot()
-        if self._flow_source is None or not self._uses_flow:
+        if self._flow_source is None or not self._uses_flow or self._is_gap(frame):
             return []
         return [self._flow_source(before, frame) for before in self._frames]
+
+    def _is_gap(self, frame: Frame) -> bool:
+        """Whether frames were lost before this one, and the source knows neighbours only."""
+        last = self._frames[0].index if self._frames else frame.index - 1
+        return frame.index > last + 1 and getattr(self._flow_source, "neighbours_only", False)
 
     @property
     def _uses_flow(self) -> bool:

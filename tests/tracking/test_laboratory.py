@@ -100,7 +100,7 @@ def test_what_is_refused(drawn, tmp_path):
         Setup(tmp_path, "val", "none", tmp_path).sequences(0, False, None)
     with pytest.raises(LaboratoryError, match="flow to the next frame"):
         Setup(drawn, "val", "exact", tmp_path, every=2).sequences(0, False, None)
-    with pytest.raises(LaboratoryError, match="network's file as flow, received dsi"):
+    with pytest.raises(ValueError, match="received 'dsi'"):
         Setup(drawn, "val", "dsi", tmp_path).sequences(0, False, None)
 
 
