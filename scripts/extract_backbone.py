@@ -25,16 +25,15 @@ class Extraction:
 def main() -> int:
     """Reads the command line and writes the file."""
     options = tyro.cli(Extraction, description=__doc__)
-    import keras  # late: --help answers at once
-
     import multiposenet.model  # noqa: F401  load_model needs the layers
     import topdown.settings  # noqa: F401
     from multiposenet.detection_subnet import backbone_of
     from posekit.commands import UsageError
+    from posekit.model_loading import load_model
     from posekit.weights.torchvision import save_torchvision
 
     try:
-        backbone = backbone_of(keras.saving.load_model(options.model, compile=False))
+        backbone = backbone_of(load_model(options.model))
         save_torchvision(backbone, options.output)
     except (ValueError, OSError) as error:
         raise UsageError(f"{options.model}: {error}") from error

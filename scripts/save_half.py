@@ -29,14 +29,12 @@ def main() -> int:
     kind = kind_of_model(options.model)
     if kind not in ("topdown", "ssd"):
         raise UsageError(f"{options.model}: expected a top-down network or an SSD, received {kind}")
-    import keras  # late: --help answers at once
-
-    import posekit.normalization  # noqa: F401  load_model needs the layers
-    import topdown.settings  # noqa: F401
+    import topdown.settings  # noqa: F401  load_model needs the layers
     import topdown.ssd_settings  # noqa: F401
     from posekit.half_precision import save_half
+    from posekit.model_loading import load_model
 
-    save_half(keras.saving.load_model(options.model, compile=False), options.output)
+    save_half(load_model(options.model), options.output)
     size = [path.stat().st_size / 1e6 for path in (options.model, options.output)]
     print(f"{options.output}: {size[1]:.1f} MB instead of {size[0]:.1f}")
     return 0

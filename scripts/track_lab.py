@@ -63,6 +63,8 @@ class Laboratory:
     """Flow over several frames, in all rows: that of neighbours in turn, or computed directly."""
     frontier: str | None = None
     """A row: run it at many thresholds, draw MOTA over mAP."""
+    videos: int = 0
+    """Write annotated videos of so many sequences of each row."""
     seed: int = 0
     """Of drawn videos and of the simulated networks' mistakes."""
     poseval_compat: bool = False
@@ -86,9 +88,9 @@ def main() -> int:
     recipes = rows_of(options)
     from tracking import laboratory, laboratory_report, laboratory_setup  # late: --help is quick
 
-    source = options.data, options.split, options.flow, options.cache, options.every
-    setup = laboratory_setup.Setup(*source)
-    sequences = setup.sequences(options.seed, options.model is not None, options.sequences)
+    names = ("data", "split", "flow", "cache", "every", "seed")
+    setup = laboratory_setup.Setup(**{name: getattr(options, name) for name in names})
+    sequences = setup.sequences(options.model is not None, options.sequences)
     estimators = estimators_of(options)
     tell = lambda name: print(f"{name}: done", file=sys.stderr)  # noqa: E731
     results = laboratory.run_rows(recipes, sequences, estimators, tell)
@@ -97,7 +99,9 @@ def main() -> int:
     for name, result in results.items():
         scores = laboratory_report.score(result, sequences, *definitions)
         lines.append(laboratory_report.line_of(name, result, scores))
-        laboratory_report.write_results(options.output / name, result, sequences)
+        folder = options.output / name
+        laboratory_report.write_results(folder, result, sequences)
+        laboratory_setup.draw_videos(folder, result, sequences[: options.videos], setup.root)
     text = laboratory_report.to_text(lines)
     laboratory_setup.write_tables(options.output, text, lines)
     print(json.dumps(lines, allow_nan=False) if options.json else text)
@@ -121,8 +125,12 @@ def rows_of(options: Laboratory) -> dict:
             raise UsageError(f"--{name}: expected a path that is there, received {path}")
     if options.model is not None and (options.boxes is None or options.data is None):
         raise UsageError("--model: expected --data and --boxes beside it")
-    if options.every < 1 or (options.sequences is not None and options.sequences < 1):
-        raise UsageError("--every, --sequences: expected at least 1")
+    if (
+        options.every < 1
+        or options.videos < 0
+        or (options.sequences is not None and options.sequences < 1)
+    ):
+        raise UsageError("expected --every and --sequences from 1, --videos from 0")
     if options.gate is not None and not 0 <= options.gate <= 1:
         raise UsageError(f"--gate: expected 0 to 1, received {options.gate}")
     chosen = {name: changed(ALL_RECIPES[name][1], options) for name in options.rows or RECIPES}

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from posekit.convolution import pad_symmetric
 from posekit.frames import Frame
+from posekit.model_loading import load_model
 from posekit.normalization import ColourNormalization
 from tracking.flow import check_longest_side, check_pair, flow_between
 from tracking.flow_field import Flow
@@ -160,7 +161,7 @@ def load_flow_network(path: str | Path) -> keras.Model:
             "(scripts/convert_flownet.py makes one)"
         )
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = load_model(path)
         _check_network(model)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise FlowNetworkError(f"{path}: expected a flow network, received: {error}") from error

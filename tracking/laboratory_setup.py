@@ -1,6 +1,7 @@
 """What the laboratory works with: drawn or given sequences, their flow, and who finds people."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
@@ -17,6 +18,7 @@ from posekit.datasets.synthetic_posetrack import DrawnVideos, write_posetrack
 from posekit.detections import Detections
 from posekit.frames import Frame
 from posekit.poses import Poses
+from posekit.skeletons import POSETRACK
 from tracking import laboratory_report
 from tracking.cached_estimator import CachedEstimator
 from tracking.flo_files import FloFolder
@@ -25,6 +27,7 @@ from tracking.laboratory import (
     Estimators,
     LaboratoryError,
     LabSequence,
+    RowResult,
     read_sequences,
     run_rows,
     threshold_grid,
@@ -60,10 +63,17 @@ class Setup:
     """Folder for what is drawn and computed."""
     every: int = 1
     """Only every n-th frame."""
+    seed: int = 0
+    """Of drawn videos."""
 
-    def sequences(self, seed: int, pictures: bool, limit: int | None) -> list[LabSequence]:
+    @functools.cached_property
+    def root(self) -> Path:
+        """Folder of the sequences; draws them where no data is given."""
+        return self.data or drawn(self.cache / f"drawn-{self.seed}", self.seed)
+
+    def sequences(self, pictures: bool, limit: int | None) -> list[LabSequence]:
         """Reads the sequences; `pictures`: their networks want to see them."""
-        root = self.data or drawn(self.cache / f"drawn-{seed}", seed)
+        root = self.root
         source = self._flow(root)
         if self.every > 1 and (source == "exact" or Path(source).is_dir()):
             raise LaboratoryError(
@@ -184,6 +194,28 @@ def write_tables(folder: Path, text: str, lines: Sequence[Mapping[str, Any]]) ->
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "table.md", text + "\n")
     write_file(folder / "rows.json", json.dumps(list(lines), allow_nan=False, indent=1) + "\n")
+
+
+def draw_videos(
+    folder: Path, result: RowResult, sequences: Sequence[LabSequence], root: Path
+) -> None:
+    """Writes an annotated video of each sequence.
+
+    Args:
+        folder: to write into.
+        result: of a row.
+        sequences: those of the result, or the first of them.
+        root: folder from which the names of the pictures start.
+    """
+    from posekit.draw_tracks import TrackDrawer
+    from posekit.video.writing import VideoWriter
+
+    for sequence, poses in zip(sequences, result.predictions, strict=False):
+        drawer = TrackDrawer(POSETRACK, threshold=0.0)
+        frames = dataclasses.replace(sequence, root=root).frames()
+        with VideoWriter(folder / f"{sequence.truth.file.stem}.mp4", rate=10.0) as video:
+            for frame, people in zip(frames, poses, strict=True):
+                video.write(drawer.draw(frame.image, people))
 
 
 def frontier(

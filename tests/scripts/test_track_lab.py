@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from posekit.datasets.synthetic_posetrack import DrawnVideos, write_posetrack
+from posekit.video.reading import open_video
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "track_lab.py"
 VIDEOS = DrawnVideos(sequences=1, frames=6, size=(96, 128), people=(3, 4))
@@ -25,7 +26,9 @@ def root(tmp_path_factory):
 
 def test_two_rows(root):
     rows = "simple-baselines-a1", "mdpn-tracks"
-    done = run(*rows, "--data", "data", "--frontier", "simple-baselines-a1", cwd=root)
+    done = run(
+        *rows, "--data", "data", "--frontier", "simple-baselines-a1", "--videos", "1", cwd=root
+    )
     assert done.returncode == 0, done.stderr
     table = done.stdout.splitlines()
     assert len(table) == 4 and "| 66.0 | 57.6 |" in table[2] and "| 61.5 | 52.6 |" in table[3]
@@ -34,6 +37,7 @@ def test_two_rows(root):
     assert [line["row"] for line in json.loads((out / "rows.json").read_text())] == list(rows)
     assert (out / "frontier-simple-baselines-a1.png").stat().st_size > 5000
     assert (out / "mdpn-tracks" / "000001_mpii_drawn.json").is_file()
+    assert len(list(open_video(out / "mdpn-tracks" / "000001_mpii_drawn.mp4").frames())) == 6
 
 
 def test_rows_are_listed_and_wrong_words_refused(root):

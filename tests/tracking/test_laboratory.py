@@ -54,7 +54,7 @@ def test_rows_about_poses_have_no_figures_of_tracks():
 
 def test_the_papers_directions_on_drawn_videos(drawn):
     """A small laboratory; the whole one is `scripts/track_lab.py` without options."""
-    sequences = Setup(drawn, "val", None, drawn / "cache").sequences(0, False, None)
+    sequences = Setup(drawn, "val", None, drawn / "cache").sequences(False, None)
     names = ("simple-baselines-b1", "simple-baselines-b3", "simple-baselines-b6")
     rows = {name: RECIPES[name][1] for name in names}
     results = run_rows(rows, sequences, laboratory_setup.simulated(0))
@@ -68,7 +68,7 @@ def test_the_papers_directions_on_drawn_videos(drawn):
 def test_results_are_what_the_evaluation_reads(drawn, tmp_path):
     from posekit.datasets.posetrack_results import read_results
 
-    sequences = Setup(drawn, "val", "none", tmp_path).sequences(0, False, 1)
+    sequences = Setup(drawn, "val", "none", tmp_path).sequences(False, 1)
     row = {"a1": RECIPES["simple-baselines-a1"][1]}
     result = run_rows(row, sequences, laboratory_setup.simulated(0))["a1"]
     write_results(tmp_path / "a1", result, sequences)
@@ -97,11 +97,11 @@ def test_grids():
 
 def test_what_is_refused(drawn, tmp_path):
     with pytest.raises(LaboratoryError, match="annotations of PoseTrack there, found none"):
-        Setup(tmp_path, "val", "none", tmp_path).sequences(0, False, None)
+        Setup(tmp_path, "val", "none", tmp_path).sequences(False, None)
     with pytest.raises(LaboratoryError, match="flow to the next frame"):
-        Setup(drawn, "val", "exact", tmp_path, every=2).sequences(0, False, None)
+        Setup(drawn, "val", "exact", tmp_path, every=2).sequences(False, None)
     with pytest.raises(ValueError, match="received 'dsi'"):
-        Setup(drawn, "val", "dsi", tmp_path).sequences(0, False, None)
+        Setup(drawn, "val", "dsi", tmp_path).sequences(False, None)
 
 
 def test_boxes_of_a_file_go_to_their_frames():
@@ -127,5 +127,5 @@ def test_files_of_2017_are_numbered_from_1(drawn, tmp_path):
         names = [f"{name}/{i}.jpg" for i in range(frames)]
         poses = predicted([{1: 5}] * frames)
         write_posetrack17(folder / f"{name}.json", names, poses)
-    first, second = Setup(tmp_path, "val", "none", tmp_path).sequences(0, False, None)
+    first, second = Setup(tmp_path, "val", "none", tmp_path).sequences(False, None)
     assert second.truth.image_ids.tolist() == [4, 5]
