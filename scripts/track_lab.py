@@ -91,20 +91,22 @@ def main() -> int:
     names = ("data", "split", "flow", "cache", "every", "seed")
     setup = laboratory_setup.Setup(**{name: getattr(options, name) for name in names})
     sequences = setup.sequences(options.model is not None, options.sequences)
+    definitions = options.poseval_compat, options.estimate_heads
+    laboratory_report.check(sequences, options.estimate_heads)
     estimators = estimators_of(options)
     tell = lambda name: print(f"{name}: done", file=sys.stderr)  # noqa: E731
     results = laboratory.run_rows(recipes, sequences, estimators, tell)
-    definitions = options.poseval_compat, options.estimate_heads
     lines = []
     for name, result in results.items():
         scores = laboratory_report.score(result, sequences, *definitions)
         lines.append(laboratory_report.line_of(name, result, scores))
-        folder = options.output / name
-        laboratory_report.write_results(folder, result, sequences)
-        laboratory_setup.draw_videos(folder, result, sequences[: options.videos], setup.root)
+        laboratory_report.write_results(options.output / name, result, sequences)
     text = laboratory_report.to_text(lines)
     laboratory_setup.write_tables(options.output, text, lines)
     print(json.dumps(lines, allow_nan=False) if options.json else text)
+    for name, result in results.items():
+        shown = sequences[: options.videos]
+        laboratory_setup.draw_videos(options.output / name, result, shown, setup.root)
     if options.frontier:
         path = options.output / f"frontier-{options.frontier}.png"
         recipe = changed(ALL_RECIPES[options.frontier][1], options)

@@ -1,13 +1,17 @@
 """The tracking laboratory: rows of the papers' tables, run on annotated sequences."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from posekit.datasets.picture_sizes import picture_sizes
-from posekit.datasets.posetrack_files import PoseTrackSequence, read_sequence
+from posekit.datasets.posetrack_files import (
+    PoseTrackSequence,
+    read_sequence,
+    with_image_ids,
+)
 from posekit.frames import Frame
 from posekit.images import read_image
 from posekit.poses import Poses
@@ -85,7 +89,7 @@ def read_sequences(
         raise LaboratoryError(f"{folder}: expected annotations of PoseTrack there, found none")
     shown = root if pictures else None
     try:
-        truths = _with_ids(map(read_sequence, files))[:: 5 if split == "minval" else 1]
+        truths = with_image_ids(map(read_sequence, files))[:: 5 if split == "minval" else 1]
         truths = [thinned(truth, every) for truth in truths]
         return [LabSequence(t, _size(t, shown), shown, flow_of(t)) for t in truths]
     except (ValueError, OSError) as error:
@@ -105,17 +109,6 @@ def thinned(truth: PoseTrackSequence, every: int) -> PoseTrackSequence:
         **{name: getattr(truth, name)[people] for name in by_person},
         **{name: getattr(truth, name)[::every] for name in by_frame},
     )
-
-
-def _with_ids(truths: Iterable[PoseTrackSequence]) -> list[PoseTrackSequence]:
-    """Frames of files of 2017, which have no ids, count from 1, as `load_posetrack` has them."""
-    numbered, first = [], 1
-    for truth in truths:
-        ids = np.arange(first, first + len(truth.file_names))
-        missing = truth.image_ids is None
-        numbered.append(dataclasses.replace(truth, image_ids=ids) if missing else truth)
-        first += len(ids)
-    return numbered
 
 
 def _size(truth: PoseTrackSequence, root: Path | None) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from posekit.datasets.posetrack_results import predicted_sequence, write_posetrack18
 from posekit.metrics.posetrack import PoseTrackScores, evaluate
+from posekit.metrics.posetrack_heads import head_sizes
 from tracking.laboratory import LabSequence, RowResult
 
 _MEANS = {"MOTA": "mota", "MOTP": "motp", "prec": "precision", "rec": "recall", "HOTA": "hota"}
@@ -36,12 +37,22 @@ def score(
     return evaluate(truths, predictions, compat, estimate_heads)
 
 
+def check(sequences: Sequence[LabSequence], estimate_heads: bool = False) -> None:
+    """Refuses annotations that cannot be evaluated, before hours are spent on them.
+
+    Raises:
+        EvaluationError: a person without head box; see `posetrack_heads.head_sizes`.
+    """
+    for sequence in sequences:
+        head_sizes(sequence.truth, estimate_heads)
+
+
 def line_of(name: str, result: RowResult, scores: PoseTrackScores) -> dict[str, Any]:
     """Returns a row's figures, percent, by the names of the columns; also those by `keypoints`."""
     published, linked = result.recipe.published, result.recipe.linked
     line = {"row": name, "mAP": scores.mean("ap"), "paper mAP": published.get("mAP")}
-    line["keypoints"] = {key: scores.groups(key) for key in ("ap", "mota") if linked or key == "ap"}
-    if not linked:
+    line["keypoints"] = {key: scores.groups(key) for key in ("ap", *(["mota"] if linked else []))}
+    if not linked or scores.mot is None:  # annotations without track ids have no MOTA
         return line
     means = {words: scores.mean(key) for words, key in _MEANS.items()}
     counts = result.relinking

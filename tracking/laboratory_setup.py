@@ -41,7 +41,7 @@ from tracking.simulation import (
     SimulatedEstimator,
     SimulatedNetwork,
 )
-from tracking.track_flow import flow_of
+from tracking.track_flow import flow_of, kind_of_flow
 
 DRAWN = DrawnVideos(sequences=24)
 """What is drawn where no data is given."""
@@ -75,14 +75,14 @@ class Setup:
         """Reads the sequences; `pictures`: their networks want to see them."""
         root = self.root
         source = self._flow(root)
-        if self.every > 1 and (source == "exact" or Path(source).is_dir()):
+        kind = "exact" if source == "exact" else kind_of_flow(source)
+        if self.every > 1 and kind in ("exact", "folder"):
             raise LaboratoryError(
                 f"expected flow that is computed beside --every {self.every}, received {source}, "
                 "which holds the flow to the next frame; name dis or none"
             )
-        computed = source not in ("exact", "none") and not Path(source).is_dir()
-        flow_of = self._source(root, source)
-        shown = pictures or computed
+        flow_of = self._source(root, source, kind)
+        shown = pictures or kind in ("dis", "network")
         return read_sequences(root, self.split, flow_of, shown, self.every)[:limit]
 
     def _flow(self, root: Path) -> str:
@@ -93,11 +93,13 @@ class Setup:
         folder = root / "images" / self.split
         return "dis" if folder.is_dir() else "none"
 
-    def _source(self, root: Path, flow: str) -> Callable[[PoseTrackSequence], FlowSource | None]:
-        if flow == "none":
+    def _source(
+        self, root: Path, flow: str, kind: str
+    ) -> Callable[[PoseTrackSequence], FlowSource | None]:
+        if kind == "none":
             return lambda truth: None
-        if flow == "exact" or Path(flow).is_dir():
-            folder = root / "flow" / self.split if flow == "exact" else Path(flow)
+        if kind in ("exact", "folder"):
+            folder = root / "flow" / self.split if kind == "exact" else Path(flow)
             return lambda truth: FloFolder(folder / truth.file.stem)
         computed = flow_of(flow, cache=self.cache / "flow")
         return lambda truth: computed
@@ -168,10 +170,11 @@ def of_network(
         read: what else decides how the network is read, in JSON's types.
     """
     weights = hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()
-    boxes = hashlib.blake2b(detections.boxes.tobytes(), digest_size=12).hexdigest()
+    boxes = _digest(detections.image_ids, detections.boxes, detections.scores)
 
     def estimator(sequence: LabSequence, recipe: TrackRecipe) -> CachedEstimator:
         truth = sequence.truth
+        _check_boxes(truth, detections)
         reading = [
             recipe.heads,
             recipe.offset,
@@ -187,6 +190,24 @@ def of_network(
         return CachedEstimator(given, name, recipe.rescored)
 
     return estimator
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def _check_boxes(truth: PoseTrackSequence, detections: Detections) -> None:
+    """Refuses boxes of other images, which would give an AP of 0 without a word."""
+    if not np.isin(truth.image_ids, detections.image_ids).any():
+        raise LaboratoryError(
+            f"expected boxes on frames of {truth.file.name} (image ids such as "
+            f"{truth.image_ids[:1].tolist()}), received none there, but of image ids such as "
+            f"{detections.image_ids[:1].tolist()}; make them with detect.py --kind posetrack on "
+            "the same annotations"
+        )
 
 
 def write_tables(folder: Path, text: str, lines: Sequence[Mapping[str, Any]]) -> None:

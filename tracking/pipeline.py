@@ -35,6 +35,12 @@ class PoseEstimator(Protocol):
         """Returns one pose for each box (N, 4) with its score (N,), in their order."""
 
 
+class PipelineError(ValueError):
+    """Settings and parts that do not belong together."""
+
+    exit_code = 2
+
+
 class PoseTracker:
     """Runs Algorithm 1 of Simple Baselines, frame by frame.
 
@@ -44,6 +50,9 @@ class PoseTracker:
         flow_source: None: without flow; the similarity is that of unmoved poses then, and nothing
             is propagated.
         stopwatch: counts the stages "flow", "detect", "pose" and "link".
+
+    Raises:
+        PipelineError: composition "direct" with a source that knows neighbours only.
 
     Reference: Xiao et al. 2018, section 3.3; what it leaves open is in `TrackerSettings`.
     """
@@ -59,6 +68,7 @@ class PoseTracker:
         self.settings = settings
         self.stopwatch = stopwatch or Stopwatch()
         self._flow_source = flow_source
+        self._check_source()
         self._tracker = Tracker(settings)
         self._pruning = Pruning(settings.shortest, settings.queue)
         direct = settings.composition == "direct"
@@ -85,6 +95,15 @@ class PoseTracker:
     def finish(self) -> list[tuple[Frame, Poses]]:
         """Returns the frames that `update` still held back; the video is over."""
         return self._pruning.finish()
+
+    def _check_source(self) -> None:
+        direct = self.settings.composition == "direct" and self.settings.queue > 1
+        if direct and getattr(self._flow_source, "neighbours_only", False):
+            raise PipelineError(
+                'composition "direct" wants the flow between any two frames of the queue; expected '
+                "a source that computes it (dis, or a network), received a folder of .flo files, "
+                'which holds that of neighbours; or take composition "composed"'
+            )
 
     def _flows(self, frame: Frame) -> list[Flow]:
         """Flow to this frame from those before, the last one first; none where none is used."""

@@ -161,7 +161,8 @@ class Tracker:
         known, first = np.unique(queue.ids[order], return_index=True)
         best = np.maximum.reduceat(similarity[order], first, axis=0)
         ages = np.minimum.reduceat(queue.ages[order], first)
-        rows, columns = _MATCHING[settings.matching](best, settings.gate, ages)
+        gate = float(np.float32(settings.gate))  # as exact as the similarities
+        rows, columns = _MATCHING[settings.matching](best, gate, ages)
         ids = np.full(len(poses), -1, np.int64)
         ids[columns] = known[rows]
         new = ids < 0

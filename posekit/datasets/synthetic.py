@@ -111,13 +111,11 @@ def render_video(
     """
     _check(size, people, crowding, heights)
     if num_frames < 1 or not step > 0:
-        raise ValueError(
-            f"expected num_frames of at least 1 and a step above 0, received {num_frames}, {step}"
-        )
+        raise ValueError(f"expected num_frames >= 1 and step > 0, received {num_frames}, {step}")
     scene_rng, noise_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     scene = _random_scene(scene_rng, size, people, crowding, heights, moving=True)
-    frames = _frames(scene, num_frames, step, skeleton, noise_rng)
     dropped = ["people"] if with_masks else ["people", "masks"]
+    frames = _frames(scene, num_frames, step, skeleton, noise_rng)
     return (_without(frame, *dropped) for frame in frames)
 
 

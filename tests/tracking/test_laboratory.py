@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from walking_people import annotated, predicted
 
+from posekit.datasets.posetrack import load_posetrack
 from posekit.datasets.synthetic_posetrack import DrawnVideos, write_posetrack
+from posekit.detections import Detections
+from posekit.poses import Poses
+from posekit.skeletons import POSETRACK
 from tracking import laboratory_setup
 from tracking.laboratory import (
     LaboratoryError,
@@ -39,6 +43,9 @@ def test_the_truth_as_result_scores_100():
     line = line_of("b6", result, scores)
     assert (line["mAP"], line["MOTA"], line["switches"]) == (100, 100, 0)
     assert (line["paper mAP"], line["paper MOTA"]) == (72.4, 62.9)
+    missed = RowResult(B6, [predicted([{4: 0 + t} for t in range(9)])], Relinking(0, 0))
+    line_of_missed = line_of("b6", missed, score(missed, [SEQUENCE]))
+    assert (line_of_missed["prec"], line_of_missed["rec"]) == (100, 50)
     text = to_text([line]).splitlines()
     assert text[0].startswith("| row | mAP | MOTA | paper mAP | paper MOTA | MOTP |")
     assert text[2].startswith("| b6 | 100.0 | 100.0 | 72.4 | 62.9 | ")
@@ -104,18 +111,60 @@ def test_what_is_refused(drawn, tmp_path):
         Setup(drawn, "val", "dsi", tmp_path).sequences(False, None)
 
 
+class Recorder:
+    """A network that counts what it is asked and answers with what it is told."""
+
+    skeleton, propagates, asked = POSETRACK, True, 0
+
+    def poses(self, frame, boxes, scores):
+        type(self).asked += 1
+        return Poses(np.ones((len(boxes), 15, 3)), scores, boxes, POSETRACK)
+
+
 def test_boxes_of_a_file_go_to_their_frames():
-    from posekit.detections import Detections
-
-    class Estimator:
-        skeleton, propagates = None, True
-
     boxes = np.arange(12.0).reshape(3, 4) + [0, 0, 9, 9]
     found = Detections(np.array([7, 9, 7]), boxes, np.array([0.5, 0.6, 0.7]))
-    given = laboratory_setup.GivenBoxes(Estimator(), np.array([5, 7]), found)
-    frames = list(dataclasses.replace(SEQUENCE, truth=TRUTH).frames())
+    given = laboratory_setup.GivenBoxes(Recorder(), np.array([5, 7]), found)
+    frames = list(SEQUENCE.frames())
     assert len(given.detect(frames[0])[0]) == 0
     np.testing.assert_array_equal(given.detect(frames[1])[0], boxes[[0, 2]])
+
+
+def test_what_was_found_is_kept_for_what_it_was_found_with(tmp_path):
+    (tmp_path / "net").write_bytes(b"weights")
+    box, frame = np.array([[0.0, 0, 20, 40]]), next(iter(SEQUENCE.frames()))
+    other = dataclasses.replace(B6, blur_sigma=3.5)
+
+    def asked(scores=0.5, image_id=0, recipe=B6, read=None, weights=b"weights"):
+        (tmp_path / "net").write_bytes(weights)
+        found = Detections(np.array([image_id, 1]), np.tile(box, (2, 1)), np.array([scores, 0.1]))
+        setup = tmp_path / "net", lambda recipe: Recorder(), found, tmp_path / "cache", read
+        estimator = laboratory_setup.of_network(*setup)(SEQUENCE, recipe)
+        before = Recorder.asked
+        assert estimator.detect(frame)[1] == (np.float32([scores]) if image_id == 0 else [])
+        estimator.poses(frame, box, np.ones(1))
+        estimator.save()
+        return Recorder.asked - before
+
+    assert [asked(), asked()] == [1, 0]
+    assert asked(scores=0.9) == asked(recipe=other) == asked(read="vote") == 1
+    assert asked(weights=b"others") == 1 and asked() == 0
+
+
+def test_boxes_of_other_images_are_refused(tmp_path):
+    (tmp_path / "net").write_bytes(b"weights")
+    found = Detections(np.array([77]), np.array([[0.0, 0, 9, 9]]), np.ones(1))
+    network = laboratory_setup.of_network(tmp_path / "net", lambda r: Recorder(), found, tmp_path)
+    with pytest.raises(LaboratoryError, match=r"such as \[0\].*such as \[77\]"):
+        network(SEQUENCE, B6)
+
+
+def test_annotations_without_tracks_have_no_mota():
+    bare = dataclasses.replace(TRUTH, track_ids=np.full(len(TRUTH.track_ids), -1))
+    sequence = dataclasses.replace(SEQUENCE, truth=bare)
+    result = RowResult(B6, [predicted([{4: 0 + t, 5: 100} for t in range(9)])], Relinking(0, 0))
+    line = line_of("b6", result, score(result, [sequence]))
+    assert line["mAP"] == 100 and "MOTA" not in line and line["keypoints"]["mota"] is None
 
 
 def test_files_of_2017_are_numbered_from_1(drawn, tmp_path):
@@ -129,3 +178,5 @@ def test_files_of_2017_are_numbered_from_1(drawn, tmp_path):
         write_posetrack17(folder / f"{name}.json", names, poses)
     first, second = Setup(tmp_path, "val", "none", tmp_path).sequences(False, None)
     assert second.truth.image_ids.tolist() == [4, 5]
+    assert load_posetrack(tmp_path, "val", headers=False).image_ids.tolist() == [1, 2, 3, 4, 5]
+    assert load_posetrack(tmp_path, "minval", headers=False).image_ids.tolist() == [1, 2, 3]

@@ -7,7 +7,7 @@ from posekit.frames import Frame
 from posekit.poses import Poses
 from posekit.skeletons import POSETRACK
 from tracking.flow_field import Flow
-from tracking.pipeline import PoseTracker
+from tracking.pipeline import PipelineError, PoseTracker
 from tracking.settings import TrackerSettings
 
 SETTINGS = TrackerSettings(oks_nms=None, gate=0.1)
@@ -79,6 +79,7 @@ def test_without_flow_nothing_is_propagated_and_poses_stay():
 def test_thresholds():
     places = [[10], [15]]
     assert all(len(poses) == 0 for poses in run(Walkers(places, score=0.4)))
+    assert all(len(poses) == 1 for poses in run(Walkers(places, score=0.5)))  # 0.5 itself counts
     weak = dataclasses.replace(SETTINGS, keypoint_threshold=0.85)
     assert all(len(poses) == 0 for poses in run(Walkers(places), weak))
     short = run(Walkers([[10], [15], [150]]), flow=0.0)
@@ -91,6 +92,37 @@ def test_doubles_are_dropped():
     assert [len(poses) for poses in run(both, kept)] == [2, 2]
     assert [len(poses) for poses in run(both, dataclasses.replace(kept, oks_nms=0.4))] == [1, 1]
     assert [len(poses) for poses in run(both, SETTINGS)] == [1, 1]
+
+
+def test_boxes_without_area_are_left_out():
+    walkers = Walkers([[10]] * 2)
+    walkers.detect = lambda frame: (np.array([[5.0, 5, 5, 50], [9, 9, 30, 80]]), np.ones(2))
+    run(walkers, dataclasses.replace(SETTINGS, propagation=False))
+    assert [len(boxes) for boxes in walkers.asked] == [1, 1]
+
+
+def test_direct_flow_wants_a_source_that_computes_it():
+    class Neighbours:
+        neighbours_only = True
+
+    settings = dataclasses.replace(SETTINGS, composition="direct")
+    with pytest.raises(PipelineError, match="composed"):
+        PoseTracker(Walkers([[10]]), settings, Neighbours())
+    PoseTracker(Walkers([[10]]), dataclasses.replace(settings, queue=1), Neighbours())
+
+
+def test_a_gap_has_no_flow_in_a_source_of_neighbours():
+    class Neighbours:
+        neighbours_only = True
+
+        def __call__(self, first, second):
+            assert second.index == first.index + 1
+            return Flow(np.zeros((*first.size, 2)))
+
+    tracker = PoseTracker(Walkers([[10]] * 5), SETTINGS, Neighbours())
+    frames = [Frame(np.zeros((*SIZE, 3), np.uint8), i) for i in (0, 1, 3, 4)]
+    out = [pair for frame in frames for pair in tracker.update(frame)] + tracker.finish()
+    assert [poses.track_ids.tolist() for _, poses in out] == [[0]] * 4
 
 
 def test_another_size_is_another_shot():

@@ -1,3 +1,4 @@
+from topdown.ledger_rows import PAPERS
 from tracking.recipes import POSE_RECIPES, RECIPES
 
 
@@ -34,3 +35,17 @@ def test_papers_that_do_not_track():
     assert (enhanced.flip, enhanced.tracker.box_threshold) == (True, 0.0)
     assert (scut.flip, scut.tracker.box_threshold) == (False, 0.15)
     assert not enhanced.linked and scut.tracker.keypoint_threshold == 0
+
+
+def test_the_ledger_and_the_recipes_state_the_same_figures():
+    rows = {row.id: row for paper in PAPERS for row in paper.rows}
+    for name, (_, recipe) in RECIPES.items():
+        short = name.replace("simple-baselines-", "sb-5-").replace("mdpn-", "mdpn-2-")
+        assert dict(rows[short].published) == dict(recipe.published), name
+        assert any(command.startswith(f"track_lab.py {name} ") for command in rows[short].commands)
+
+
+def test_every_row_that_the_ledger_names_is_there():
+    commands = {command for paper in PAPERS for row in paper.rows for command in row.commands}
+    named = {command.split()[1] for command in commands if command.startswith("track_lab.py ")}
+    assert named - (RECIPES | POSE_RECIPES).keys() == set()

@@ -18,4 +18,5 @@ def test_what_does_not_count():
     assert relinking(annotated(TRUTH), predicted([{}] * 5)) == Relinking(0, 0)
     same = [{5: 0, 6: 101}, {5: 2}, {5: 4}, {5: 6, 6: 109}, {5: 8, 6: 112}]
     assert relinking(annotated(TRUTH), predicted(same), longest=1) == Relinking(0, 0)
+    assert relinking(annotated(TRUTH), predicted(same), longest=2) == Relinking(1, 1)
     assert Relinking(1, 0) + Relinking(2, 2) == Relinking(3, 2)
