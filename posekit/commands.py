@@ -7,6 +7,8 @@ from typing import Any
 
 import tyro
 
+from posekit.requirements import check_versions
+
 
 def recipe_from_command_line(
     recipes: dict[str, tuple[str, Any]], description: str, args: list[str] | None = None
@@ -40,13 +42,14 @@ class UsageError(ValueError):
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Runs a script's main function and exits with its code.
+    """Runs a script's main function and exits with its code, unless packages are out of date.
 
     An exception whose class says an `exit_code` (2 for rejected input, 1 for a training that cannot
     go on) ends with its message alone; any other one is a fault of the program and shows its
     traceback.
     """
     try:
+        check_versions()
         sys.exit(main())
     except Exception as error:
         code = getattr(error, "exit_code", None)

@@ -26,6 +26,8 @@ GROUPS = (
     | {"draw", "draw_tracks"}
     | {"recipes", "recipe_training", "training", "checkpoints", "half_precision", "loop"}
     | {"export", "reloading", "warm_up", "model_files", "photos"}
+    | {"model_loading", "downloads", "https_requests", "archives"}
+    | {"published_files", "recorded_downloads", "requirements"}
     | {"export_command", "detections", "box_merging", "ledger"},
 )
 
