@@ -33,7 +33,7 @@ class VideoEstimator:
 
     def __init__(self, model: keras.Model, flip: bool = False):
         self.skeleton = skeleton_of(model)
-        self._read, self._group = _compiled(model, flip)
+        self._read, self._group = _compiled_networks(model, flip), _compiled_grouping(model)
         self._frame: Frame | None = None
         self._found: dict[str, tf.Tensor] = {}
 
@@ -75,11 +75,10 @@ class VideoEstimator:
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(model: keras.Model, flip: bool):
-    """The networks with boxes and peaks, and the grouping, as `PoseHead` puts them together."""
+def _compiled_networks(model: keras.Model, flip: bool):
+    """The networks with boxes and peaks, as `PoseHead` puts them together."""
     head, networks = pose_head(model), model.get_layer("networks")
-    settings = head.settings
-    shorter_edge, canvas = reading_size(settings)
+    shorter_edge, canvas = reading_size(head.settings)
 
     @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.uint8)])
     def read(images):
@@ -101,6 +100,14 @@ def _compiled(model: keras.Model, flip: bool):
             "factors": factors,
         }
 
+    return read
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled_grouping(model: keras.Model):
+    """The grouping of peaks in given boxes, as `PoseHead` does it."""
+    head = pose_head(model)
+    settings = head.settings
     keypoints = head.skeleton.num_keypoints
     shapes = ((1, keypoints, None, 3), (1, None, None, keypoints), (2,), (None, 4), (None,))
 
@@ -119,4 +126,4 @@ def _compiled(model: keras.Model, flip: bool):
         )
         return keypoints_on_images(grouped, factors)[0]
 
-    return read, group
+    return group

@@ -9,8 +9,9 @@ python scripts/track.py VIDEO.mp4 --resume             goes on with what was kil
 Writes into --output: tracks.jsonl (a header, a line per frame, a last line with counts), and from
 it posetrack18.json, coco.json, tracks.csv and mot.txt; video.mp4 with a colour for each identity;
 report.json (counts, faults of the video, seconds by stage). All is in pixels of the frames; a
-keypoint that was not found has score 0. A run that is killed leaves a tracks.jsonl that is valid up
-to its last line, and --resume makes of it what the whole run would have made.
+keypoint that was not found has score 0. A picture that cannot be read has no line; in
+posetrack18.json it is a frame without people. A run that is killed leaves a tracks.jsonl that is
+valid up to its last line, and --resume makes of it what the whole run would have made.
 
 Exit code 0: done, 2: wrong options or no video, 3: frames were lost or damaged (named on stderr and
 in report.json), 130 and 143: interrupted, go on with --resume.
@@ -39,12 +40,13 @@ class Tracking:
     """Row of the papers' tables whose --tracker options become the defaults; --recipe list names
     them. None: those of the library."""
     model: Path | None = None
-    """A joined MultiPoseNet, with --topdown a top-down network; none: the one that comes along."""
+    """A joined MultiPoseNet, with --topdown a top-down network, a .keras file or a finished run;
+    none: the one that comes along."""
     topdown: bool = False
     """Find boxes first, then one pose in each."""
     detector: Path | None = None
-    """TOPDOWN: a .keras file of a joined MultiPoseNet or an SSD; none: the MultiPoseNet that comes
-    along."""
+    """TOPDOWN: a joined MultiPoseNet or an SSD, a .keras file or a finished run; none: the
+    MultiPoseNet that comes along."""
     heads: tuple[str, ...] = ()
     """TOPDOWN: heads of the network that give the keypoints of PoseTrack, the first that has one;
     none: the network's first head with its own keypoints."""
@@ -131,8 +133,27 @@ def check(options: Tracking) -> None:
         least, value = int(name != "trail"), getattr(options, name)
         if value is not None and value < least:
             raise UsageError(f"--{name.replace('_', '-')}: expected at least {least}, got {value}")
-    if options.rate is not None and not 0 < options.rate < 1000:
-        raise UsageError(f"--rate: expected frames per second above 0, received {options.rate}")
+    if options.rate is not None and not 0.0001 <= options.rate <= 1000:
+        raise UsageError(f"--rate: expected 0.0001 to 1000 per second, received {options.rate}")
+    if options.flow_size is not None and options.flow_size < 16:
+        raise UsageError(f"--flow-size: expected at least 16, received {options.flow_size}")
+
+
+def say_what_is_ignored(options: Tracking) -> None:
+    """Names options that the kind of flow leaves without effect, in a line on stderr."""
+    from tracking.track_flow import kind_of_flow
+
+    kind, tracker = kind_of_flow(options.flow), options.tracker
+    without_flow = {
+        "propagation": tracker.propagation,
+        "similarity flow (poses are compared as they were)": tracker.similarity == "flow",
+        "shot_threshold": tracker.shot_threshold is not None,
+    }
+    ignored = [name for name, used in without_flow.items() if used and kind == "none"]
+    if options.flow_cache and kind in ("none", "folder"):
+        ignored.append("--flow-cache")
+    if ignored:
+        print(f"ignored beside --flow {options.flow}: {', '.join(ignored)}", file=sys.stderr)
 
 
 def track(options: Tracking):
@@ -140,21 +161,23 @@ def track(options: Tracking):
     from posekit.draw_tracks import TrackDrawer  # late: --help answers at once
     from posekit.video.reading import open_video
     from tracking.pipeline import PoseTracker
-    from tracking.track_flow import flow_of
+    from tracking.track_flow import flow_facts, flow_of
     from tracking.track_resume import check_output
     from tracking.track_source import make_header
     from tracking.track_video import TrackOptions, track_video
 
     video = open_video(options.source, options.rate)
     check_output(video.path, options.output, options.resume, options.overwrite)
+    say_what_is_ignored(options)
     flow_settings = options.flow_preset, options.flow_size, options.flow_names
     flow = flow_of(options.flow, *flow_settings, options.flow_cache)
+    facts, networks = flow_facts(options.flow)
     estimator, models = topdown_estimator(options) if options.topdown else estimator_of(options)
     names = ("topdown", "flip", "heads", "flow_preset", "flow_size", "flow_names", "rate")
     settings = {name: getattr(options, name) for name in names}
-    settings |= {"heads": list(options.heads), "flow": Path(options.flow).name}
+    settings |= facts | {"heads": list(options.heads)}
     settings["tracker"] = dataclasses.asdict(options.tracker)
-    header = make_header(video, estimator.skeleton, settings, models)
+    header = make_header(video, estimator.skeleton, settings, (*models, *networks))
     drawer = TrackDrawer(estimator.skeleton, options.trail) if options.video else None
     tracker = PoseTracker(estimator, options.tracker, flow)
     fields = ("output", "formats", "checkpoint_every", "resume", "overwrite")
@@ -166,20 +189,26 @@ def track(options: Tracking):
 
 def estimator_of(options: Tracking) -> tuple:
     """Returns a MultiPoseNet that finds people, and the path of its file."""
+    from posekit.model_files import model_file
+
+    path = options.model and model_file(options.model, "multiposenet")  # before TensorFlow
     from multiposenet.model import PRETRAINED, load_multiposenet
     from multiposenet.video_estimator import VideoEstimator
 
-    path = options.model or PRETRAINED
+    path = path or PRETRAINED
     return VideoEstimator(load_multiposenet(path), options.flip), (path,)
 
 
 def topdown_estimator(options: Tracking) -> tuple:
     """Returns a detector and a network that find people, and the paths of their files."""
+    from posekit.model_files import model_file
+
+    path = options.model and model_file(options.model, "topdown")  # before TensorFlow
     from topdown.combination import Combination
     from topdown.prediction import PRETRAINED, TopDownPredictor, load_topdown
     from topdown.video_estimator import VideoEstimator
 
-    path = options.model or PRETRAINED
+    path = path or PRETRAINED
     heads = Combination("first", options.heads, head="interpolate") if options.heads else None
     predictor = TopDownPredictor(load_topdown(path), options.flip, combination=heads)
     detect, detector = detector_of(options.detector)
@@ -188,9 +217,10 @@ def topdown_estimator(options: Tracking) -> tuple:
 
 def detector_of(path: Path | None) -> tuple:
     """Returns images -> (boxes, scores) of each, and the path of the detector's file."""
-    from posekit.model_files import kind_of_model
+    from posekit.model_files import kind_of_model, model_file
 
-    if path is not None and kind_of_model(path) == "ssd":
+    path = path and model_file(path, "multiposenet", "ssd")
+    if path and kind_of_model(path) == "ssd":
         from topdown.detector import PersonDetector
 
         return PersonDetector(path).predict, path

@@ -152,10 +152,10 @@ def changed(recipe, options: Laboratory):
 
 def estimators_of(options: Laboratory):
     """Returns (sequence, recipe) -> what finds people: simulated networks, or a real one."""
-    from tracking import laboratory_setup
+    from tracking import laboratory_networks
 
     if options.model is None:
-        return laboratory_setup.simulated(options.seed)
+        return laboratory_networks.simulated(options.seed)
     from posekit.detections import read_detections
     from posekit.skeletons import POSETRACK
     from topdown.matrix import Protocol
@@ -176,7 +176,7 @@ def estimators_of(options: Laboratory):
         return VideoEstimator(how.predictor(model, POSETRACK), detect=None)
 
     read = options.heads, options.combination, options.head
-    return laboratory_setup.of_network(options.model, network, found, options.cache, read)
+    return laboratory_networks.of_network(options.model, network, found, options.cache, read)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from posekit.convolution import pad_symmetric
 from posekit.frames import Frame
+from posekit.model_files import kind_of_model
 from posekit.model_loading import load_model
 from posekit.normalization import ColourNormalization
 from tracking.flow import check_longest_side, check_pair, flow_between
@@ -161,6 +162,8 @@ def load_flow_network(path: str | Path) -> keras.Model:
             "(scripts/convert_flownet.py makes one)"
         )
     try:
+        if (kind := kind_of_model(path)) != "flow":
+            raise ValueError(f"a model of kind {kind}")
         model = load_model(path)
         _check_network(model)
     except (ValueError, OSError, TypeError, KeyError) as error:

@@ -10,7 +10,7 @@ from posekit.box_merging import nms
 from posekit.boxes import box_areas
 from posekit.frames import Frame
 from posekit.oks import oks_nms
-from posekit.poses import Poses
+from posekit.poses import NotFiniteError, Poses
 from posekit.skeletons import Skeleton
 from tracking.flow import FlowSource
 from tracking.flow_field import Flow
@@ -145,6 +145,12 @@ class PoseTracker:
         """Boxes of the detector above the threshold and those of the flow, without doubles."""
         settings = self.settings
         boxes, scores = np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(scores, np.float32)
+        # NaN would be below the threshold, so that nobody is found.
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            raise NotFiniteError(
+                "expected finite boxes and scores of the detector, received others; a diverged "
+                "network gives such"
+            )
         kept = (scores >= settings.box_threshold) & (box_areas(boxes) > 0)
         boxes, scores = boxes[kept], scores[kept]
         if self.estimator.propagates and settings.propagation and flow is not None:

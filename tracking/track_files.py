@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import heapq
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from posekit.atomic_files import replaced_file
 from posekit.boxes import xyxy_to_xywh
 from posekit.datasets.posetrack_results import write_posetrack18
 from posekit.json_lists import json_list
-from posekit.poses import to_coco_results
+from posekit.poses import Poses, to_coco_results
 from tracking.track_lines import TrackedFrame, TrackReader, read_tracks
 
 _SEQUENCE = re.compile(r"(\d{6})_(mpii|bonn|mpiinew)_\w+")
@@ -24,9 +25,11 @@ def posetrack18(path: Path, tracks: TrackReader) -> None:
     """PoseTrack18's form; ears and what the skeleton lacks are zeros.
 
     Ids and names are those of the data set where the source is a folder of it
-    ("000342_mpii_test"), else the frames' indices and "SOURCE/INDEX.jpg".
+    ("000342_mpii_test"), else the frames' indices and "SOURCE/INDEX.jpg". Pictures that could not
+    be read are frames without people, as the evaluation wants all frames.
     """
-    ids, names, people = itertools.tee(tracks, 3)  # read in step: no more than a frame is held
+    frames = heapq.merge(tracks, _damaged(tracks), key=lambda frame: frame.index)
+    ids, names, people = itertools.tee(frames, 3)  # read in step: no more than a frame is held
     source = tracks.header.source
     write_posetrack18(
         path,
@@ -34,6 +37,16 @@ def posetrack18(path: Path, tracks: TrackReader) -> None:
         (f"{source}/{frame.name or f'{frame.index:06d}.jpg'}" for frame in names),
         (frame.poses for frame in people),
     )
+
+
+def _damaged(tracks: TrackReader) -> list[TrackedFrame]:
+    """Returns a frame without people for each picture that was damaged, as the last line says."""
+    for _ in tracks:  # up to the last line
+        pass
+    blank = Poses.empty(tracks.header.skeleton)
+    faults = (tracks.footer or {}).get("faults", ())
+    pictures = (fault for fault in faults if fault.get("name"))
+    return [TrackedFrame(fault["frame"], None, fault["name"], blank) for fault in pictures]
 
 
 def posetrack_id(source: str, frame: TrackedFrame) -> int:

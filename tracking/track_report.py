@@ -77,7 +77,7 @@ def make_footer(video, frames: int, people: int, identities: int, limited: bool)
         identities: different track ids among them.
         limited: whether the run stopped before the end of the video because it was told so.
     """
-    faults = [dataclasses.asdict(fault) for fault in video.faults]
+    faults = [_without_blanks(dataclasses.asdict(fault)) for fault in video.faults]
     return {
         "frames": frames,
         "declared": video.declared_frames,
@@ -88,3 +88,8 @@ def make_footer(video, frames: int, people: int, identities: int, limited: bool)
         "num_faults": video.faults.total,
         "faults": faults,
     }
+
+
+def _without_blanks(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out what is an empty text, such as the file names of a video's frames."""
+    return {name: value for name, value in fields.items() if value != ""}

@@ -76,19 +76,15 @@ def track_video(
         CheckpointError: what is there was made from another source or with other settings.
         OSError: the disk is full.
     """
-    how = options.resume, options.overwrite
     with opened_output(options.output) as folder, StopSignals() as signals:
-        check_output(video.path, folder, *how)
-        checkpoint, footer = what_is_there(folder, header, *how)
+        checkpoint, footer = _begun(video, header, folder, options)
         if footer is not None:
-            _check_limit(footer, options.limit)
             report = TrackReport(footer, footer["frames"], _seconds(folder, checkpoint))
             return _finished(folder, report, options)
         with contextlib.closing(_Run(video, tracker, header, folder, drawer, checkpoint)) as run:
             run.track(options.limit, options.checkpoint_every, signals)
-        if run.footer is None:
-            return run.report(signals.exit_code)
-        return _finished(folder, run.report(), options)
+        report = run.report(signals.exit_code)
+        return report if run.footer is None else _finished(folder, report, options)
 
 
 class _Run:
@@ -128,9 +124,10 @@ class _Run:
             if signals.received:
                 return
         self._write(self._tracker.finish())
+        self.footer = self._footer(limited=limit is not None and self._read >= limit)
+        if self.footer["limited"] and self._is_at_end():
+            self.footer = self._footer(limited=False)
         self._frames.close()
-        counts = self._output.written, self._output.people, len(self._output.identities)
-        self.footer = make_footer(self._video, *counts, limited=self._read == limit)
         self._output.finish(self.footer)
 
     def report(self, signal_code: int = 0) -> TrackReport:
@@ -150,6 +147,14 @@ class _Run:
             if frame is None:
                 return
             yield frame
+
+    def _is_at_end(self) -> bool:
+        """Whether no frame is left; of a camera one always is."""
+        return not self._live and next(self._frames, None) is None
+
+    def _footer(self, limited: bool) -> dict[str, Any]:
+        counts = self._output.written, self._output.people, len(self._output.identities)
+        return make_footer(self._video, *counts, limited)
 
     def _write(self, released: Sequence[tuple[Frame, Poses]]) -> None:
         for frame, poses in released:
@@ -174,19 +179,28 @@ class _Run:
         self._tracker.restore(checkpoint.tracker, before)
 
 
+def _begun(
+    video: Video, header: TrackHeader, folder: Path, options: TrackOptions
+) -> tuple[TrackCheckpoint | None, dict[str, Any] | None]:
+    """As `what_is_there`, for a run whose limit is not behind what is there."""
+    how = options.resume, options.overwrite
+    check_output(video.path, folder, *how)
+    checkpoint, footer = what_is_there(folder, header, *how)
+    tracked = footer["frames"] if footer else checkpoint.read if checkpoint else 0
+    limit, ended = options.limit, footer is not None and footer["limited"]
+    if (limit is not None and limit < tracked) or (ended and limit != tracked):
+        raise OutputError(
+            f"--frames: expected {'' if ended else 'at least '}{tracked}, as tracked in "
+            f"{folder}, received {limit}; start anew with --overwrite, or take another --output"
+        )
+    return checkpoint, footer
+
+
 def _seconds(folder: Path, checkpoint: TrackCheckpoint | None) -> dict[str, float]:
     """How long a run took that was killed at its end, or was not killed at all."""
     if (folder / REPORT).exists():
         return read_json(folder / REPORT).get("seconds", {})
     return checkpoint.seconds if checkpoint else {}
-
-
-def _check_limit(footer: dict[str, Any], limit: int | None) -> None:
-    if footer["limited"] and footer["frames"] != limit:
-        raise OutputError(
-            f"expected the limit of {footer['frames']} frames at which the run that is there "
-            f"ended, received {limit or 'none'}; give --overwrite or another --output"
-        )
 
 
 def _finished(folder: Path, report: TrackReport, options: TrackOptions) -> TrackReport:

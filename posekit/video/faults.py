@@ -37,11 +37,13 @@ class Fault:
             not later than the one before; "count": other than the declared number of frames.
         frame: index of the frame, or of the one that should have come.
         reason: in words.
+        name: file name, of a picture in a folder.
     """
 
     kind: Literal["undecodable", "corrupt", "picture", "time", "count"]
     frame: int
     reason: str
+    name: str = ""
 
 
 class FaultList(list[Fault]):
@@ -51,11 +53,11 @@ class FaultList(list[Fault]):
         super().__init__()
         self.total = 0
 
-    def add(self, kind: str, frame: int, reason: str) -> None:
+    def add(self, kind: str, frame: int, reason: str, name: str = "") -> None:
         """Appends a fault, or only counts it when there are too many."""
         self.total += 1
         if len(self) < MAX_FAULTS:
-            self.append(Fault(kind, frame, reason))
+            self.append(Fault(kind, frame, reason, name))
 
     def add_count(self, declared: int | None, decoded: int) -> None:
         """Appends a fault when another number of frames was declared than decoded."""

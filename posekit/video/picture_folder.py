@@ -60,7 +60,7 @@ class PictureFolder:
             try:
                 image = read_image(self.path / name, max_pixels=self._max_pixels)
             except ImageError as error:
-                self.faults.add("picture", index, f"{name}: {error.reason}")
+                self.faults.add("picture", index, f"{name}: {error.reason}", name)
                 continue
             self.decoded_frames += 1
             if index >= start:

@@ -94,8 +94,9 @@ class SegmentedVideo:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.close()
-            flush_to_disk(writer.path)
-            flush_to_disk(self.folder)
+            if writer.num_frames:  # else its first frame could not be encoded, and there is no file
+                flush_to_disk(writer.path)
+                flush_to_disk(self.folder)
 
     def cut(self, num_frames: int) -> None:
         """Drops all frames but the first ones; nothing is encoded again.

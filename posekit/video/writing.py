@@ -24,6 +24,10 @@ _KEY_SECONDS = 2
 """Time between frames that need no other; a killed process loses at most about so much."""
 _LATEST = 1e12
 """Seconds, so that ticks fit into 64 bits."""
+_LONGEST = 2**31 - 1
+"""Ticks between two frames; FFmpeg's mp4 takes no more."""
+_SLOWEST = Fraction(1, 1001)
+"""Frames per second, as the encoder's idea of the speed."""
 _MPEG4_QUALITY = 3 * 118
 """Quantizer, from 1 (best) to 31, times FFmpeg's unit of it."""
 FRAGMENTS = {
@@ -74,8 +78,8 @@ class VideoWriter:
         self.codec = find_codec()
         self.num_frames = 0
         self.size = None if size is None else _even(size)
-        self._rate = Fraction(rate).limit_denominator(1001)
-        self._period = max(1, round(1 / (self._rate * TIME_BASE)))
+        self._rate = max(Fraction(rate).limit_denominator(1001), _SLOWEST)
+        self._period = min(max(1, round(1 / (Fraction(rate) * TIME_BASE))), _LONGEST)
         self._quality = quality
         self.latest = after
         self._container = None
@@ -85,14 +89,15 @@ class VideoWriter:
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            time: seconds from 0; None: one frame period after the frame before. Files cannot hold
-                a time that is not later than the one before; it becomes the next tick (1/60000 s).
+            time: seconds; None: one frame period after the frame before. Files cannot hold a time
+                before 0, nor one that is not later than the one before, which videos that were put
+                one behind the other have: it becomes 0 or the next tick (1/60000 s).
         """
         av = import_av()
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f"expected (H, W, 3) uint8 RGB, received {image.shape} {image.dtype}")
-        if time is not None and not 0 <= time < _LATEST:
-            raise ValueError(f"expected a time from 0 seconds, received {time}")
+        if time is not None and not abs(time) < _LATEST:
+            raise ValueError(f"expected a time in seconds, below {_LATEST:g}, received {time}")
         if self._container is None:
             self._open(image.shape[:2])
         frame = av.VideoFrame.from_ndarray(fit(image, self.size), format="rgb24")
@@ -124,7 +129,12 @@ class VideoWriter:
         try:
             container.start_encoding()
         except (av.error.FFmpegError, OSError) as error:
-            raise VideoError(f"cannot be written: {error.strerror}", self.path) from None
+            height, width = self.size
+            raise VideoError(
+                f"cannot be written with frames of {height} x {width} (H.264 takes 16384 pixels a "
+                f"side): {error.strerror}",
+                self.path,
+            ) from None
         self._container = container
         self._to_yuv = av.video.reformatter.VideoReformatter()
 
@@ -149,7 +159,7 @@ class VideoWriter:
         latest = -self._period if self.latest is None else self.latest
         if time is None:
             return latest + self._period
-        return max(round(time / TIME_BASE), latest + 1)
+        return max(round(time / TIME_BASE), latest + 1, 0)
 
 
 def find_codec() -> str:

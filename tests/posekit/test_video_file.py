@@ -1,62 +1,11 @@
-import re
-from fractions import Fraction
-
-import av
 import numpy as np
 import pytest
+from encoded_videos import ORANGE, encode, indices, picture, square
 
 from posekit.orientation import turn_back
 from posekit.video.faults import VideoError
 from posekit.video.reading import open_video
 from posekit.video.video_file import VideoFile
-
-ORANGE = (220, 120, 30)
-
-
-def picture(index, size=(96, 128)):
-    """A square of 20 pixels whose left edge is at 4 * index, on grey."""
-    image = np.full((*size, 3), 60, np.uint8)
-    image[40:60, 4 * index : 4 * index + 20] = ORANGE
-    return image
-
-
-def square(image):
-    """The colour of the square's middle and the x of its left edge."""
-    orange = (image[..., 0].astype(int) - image[..., 2]) > 100
-    columns = np.nonzero(orange[50])[0]
-    return image[50, columns[len(columns) // 2]].astype(int), columns[0]
-
-
-def encode(path, images, codec="libx264", stamps=None, pixels="yuv420p", orient=None, **options):
-    """Writes with PyAV alone, so that what is read was not written by the code under test."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options)
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = pixels
-        if stamps is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        if orient:
-            stream.set_display_rotation(*orient)
-        for index, image in enumerate(images):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            if stamps is not None:
-                frame.pts, frame.time_base = stamps[index], Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def noise(count, size=(96, 128)):
-    """Pictures that need many bytes, so that damage hits frames and not the header."""
-    return list(np.random.default_rng(0).integers(0, 256, (count, *size, 3), np.uint8))
-
-
-def kinds(video):
-    return [(fault.kind, fault.frame) for fault in video.faults]
-
-
-def indices(video, **options):
-    return [frame.index for frame in video.frames(**options)]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts"])
@@ -129,68 +78,6 @@ def test_phones_pictures_come_upright(orient, exif, tmp_path):
         assert np.abs(frame.image.astype(int) - upright).mean() < 4
 
 
-def test_a_cut_file_is_read_as_far_as_it_goes(tmp_path):
-    path = encode(tmp_path / "a.avi", noise(30), "mjpeg", pixels="yuvj420p")
-    with av.open(str(path)) as container:
-        ends = [packet.pos + packet.size for packet in container.demux(video=0) if packet.size]
-    data = path.read_bytes()
-    path.write_bytes(data[: int(0.6 * len(data))])
-    whole = sum(end <= 0.6 * len(data) for end in ends)
-    video = VideoFile(path)
-    decoded = indices(video)
-    assert video.declared_frames == 30 and 10 < whole <= len(decoded) <= whole + 1
-    assert decoded == list(range(video.decoded_frames))
-    assert kinds(video)[-1] == ("count", len(decoded))
-    assert video.faults[-1].reason == f"declared 30 frames, decoded {len(decoded)}"
-
-
-def test_an_overwritten_file_says_which_frames_are_guessed(tmp_path):
-    path = encode(tmp_path / "a.mp4", noise(30), bf="0", g="10")
-    data = bytearray(path.read_bytes())
-    with av.open(str(path)) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.size]
-    assert packets[14].size > 800
-    start = packets[14].pos + 200
-    data[start : start + 400] = bytes(np.random.default_rng(1).integers(0, 256, 400, np.uint8))
-    path.write_bytes(data)
-    video = VideoFile(path)
-    assert indices(video) == list(range(30)) and video.declared_frames == 30
-    assert ("corrupt", 14) in kinds(video)
-    twice = [frame.image for frame in video.frames()], [frame.image for frame in video.frames()]
-    np.testing.assert_array_equal(*twice)  # a resumed run sees the same
-
-
-@pytest.mark.parametrize("damaged", [[0], [4], [8], [6, 7], [9]])
-def test_data_that_gives_no_frame_is_passed_over(damaged, tmp_path):
-    path = encode(tmp_path / "a.mov", [picture(i) for i in range(10)], "png", pixels="rgb24")
-    data = bytearray(path.read_bytes())
-    starts = [match.start() for match in re.finditer(rb"\x89PNG\r\n", data)]
-    for place in damaged:
-        data[starts[place] : starts[place] + 8] = b"\0" * 8
-    path.write_bytes(data)
-    video = VideoFile(path)
-    frames = list(video.frames())
-    whole = [place for place in range(10) if place not in damaged]
-    assert [square(f.image)[1] // 4 for f in frames] == whole
-    assert [f.index for f in frames] == list(range(len(whole)))
-    # Times do not slip where frames are missing.
-    np.testing.assert_allclose([f.time for f in frames], np.array(whole) / 25, atol=1e-9)
-    undecodable = [("undecodable", damaged[0])] * len(damaged)
-    assert kinds(video) == [*undecodable, ("count", len(whole))]
-
-
-def test_the_size_may_change_and_time_may_go_back(tmp_path):
-    first = encode(tmp_path / "a.ts", [picture(i) for i in range(5)], bf="0")
-    second = encode(tmp_path / "b.ts", [picture(i, (64, 96)) for i in range(4)], bf="0")
-    path = tmp_path / "c.ts"
-    path.write_bytes(first.read_bytes() + second.read_bytes())
-    video = VideoFile(path)
-    frames = list(video.frames())
-    assert [f.size for f in frames] == [(96, 128)] * 5 + [(64, 96)] * 4
-    assert video.size == (96, 128)
-    assert kinds(video) == [("time", 5)]
-
-
 def test_frames_hidden_by_the_file_are_not_missing(tmp_path):
     stamps = np.arange(-3, 9) * 40  # before 0: cut off without encoding again, as phones do
     images = [picture(i) for i in range(12)]
@@ -203,58 +90,6 @@ def test_streams_without_time_stamps_have_no_times(tmp_path):
     video = VideoFile(encode(tmp_path / "a.h264", [picture(i) for i in range(5)]))
     assert [f.time for f in video.frames()] == [None] * 5
     assert video.declared_frames is None and video.decoded_frames == 5 and video.faults == []
-
-
-def test_a_header_without_frames_is_an_empty_video(tmp_path):
-    path = encode(tmp_path / "a.avi", noise(3), "mpeg4")
-    data = path.read_bytes()
-    path.write_bytes(data[: data.index(b"movi") + 4])
-    video = VideoFile(path)
-    assert list(video.frames()) == [] and video.size == (96, 128)
-    assert kinds(video) == [("count", 0)]
-
-
-def test_too_large_frames_are_refused(tmp_path):
-    path = encode(tmp_path / "a.mp4", [picture(0)])
-    with pytest.raises(VideoError, match=r"at most 12000 pixels, received 96 x 128"):
-        open_video(path, max_pixels=12_000)
-    video = open_video(path)
-    video._max_pixels = 12_000  # as if the header had said less
-    assert list(video.frames()) == []
-    assert kinds(video) == [("undecodable", 0), ("count", 0)]
-
-
-def test_what_is_no_video_is_refused_with_path_and_reason(tmp_path):
-    (tmp_path / "html.mp4").write_bytes(b"<!DOCTYPE html><title>404</title>" * 100)
-    (tmp_path / "empty.mp4").touch()
-    with av.open(str(tmp_path / "sound.mkv"), "w") as container:
-        stream = container.add_stream("pcm_s16le", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
-        frame.sample_rate = 8000
-        container.mux(stream.encode(frame))
-    encode(tmp_path / "a.mp4", [picture(0)])
-    data = (tmp_path / "a.mp4").read_bytes()
-    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])  # the index was at its end
-    (tmp_path / "list.m3u8").write_text(
-        "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"
-    )
-    encode(tmp_path / "a.png", [picture(0)], "png", pixels="rgb24")
-    encode(tmp_path / "a.jpg", [picture(0)], "mjpeg", pixels="yuvj420p")
-    reasons = {
-        "html.mp4": "expected a video, received: Invalid data",
-        "empty.mp4": "the file is empty",
-        "sound.mkv": "received no such stream",
-        "cut.mp4": "expected a video, received: Invalid data",
-        "list.m3u8": "expected a video",
-        "a.png": "received a picture",
-        "a.jpg": "received a picture",
-        "missing.mp4": "No such file",
-        "no\0name.mp4": "null",
-    }
-    for name, reason in reasons.items():
-        with pytest.raises(VideoError, match=reason) as caught:
-            open_video(tmp_path / name)
-        assert name in str(caught.value) and caught.value.exit_code == 2
 
 
 def test_numbers_are_cameras():

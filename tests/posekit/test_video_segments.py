@@ -136,3 +136,11 @@ def test_nothing_and_rubbish(tmp_path):
     assert video.join() == 2
     with pytest.raises(ValueError, match="at least 1 frame"):
         SegmentedVideo(tmp_path / "a.mp4", length=0)
+
+
+def test_a_frame_too_large_for_the_encoder_is_named_and_leaves_no_segment(tmp_path):
+    video = SegmentedVideo(tmp_path / "a.mp4")
+    with pytest.raises(VideoError, match="20000 x 2 .*16384 pixels"):
+        video.write(np.zeros((20000, 1, 3), np.uint8))
+    video.flush()
+    assert video.join() == 0

@@ -1,6 +1,8 @@
+import dataclasses
 import json
 import os
 import resource
+import runpy
 import signal
 import subprocess
 import sys
@@ -38,6 +40,8 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     save_keras(joined(), folder / "joined.keras")
     save_keras(random_network(), folder / "poses.keras")
+    (folder / "run").mkdir()
+    os.link(folder / "joined.keras", folder / "run" / "best.keras")
     with VideoWriter(folder / "noise.mp4", 10.0) as writer:
         for index in range(9):
             writer.write(photo(index // 3))
@@ -84,7 +88,7 @@ def test_pictures_top_down_with_a_recipe(made, tmp_path):
     for index in range(4):
         Image.fromarray(photo(index // 2)).save(folder / f"{4 * index:06d}.png")
     (folder / "000008.png").write_bytes(b"\x89PNG cut")
-    models = "--topdown", "--detector", made / "joined.keras", "--model", made / "poses.keras"
+    models = "--topdown", "--detector", made / "run", "--model", made / "poses.keras"
     words = "--recipe", "simple-baselines-a2", "--no-video", "--formats", "posetrack18", "--flip"
     done = run(tmp_path, folder, *models, *words, *EASY, "--heads", "coco")
     assert done.returncode == 3, done.stderr
@@ -92,7 +96,8 @@ def test_pictures_top_down_with_a_recipe(made, tmp_path):
     assert "3 frames, " in done.stdout and "frames per second" in done.stdout
     out = tmp_path / "tracks"
     results = read_results(out / "posetrack18.json")
-    assert results.image_ids.tolist() == [10003420000, 10003420004, 10003420012]
+    assert results.image_ids.tolist() == [10003420000 + frame for frame in (0, 4, 8, 12)]
+    assert not (results.frame == 2).any()
     assert not (out / "video.mp4").exists()
     header = read_tracks(out / "tracks.jsonl").header
     assert header.settings["tracker"]["similarity"] == "pose" and header.settings["topdown"]
@@ -111,13 +116,31 @@ def test_pictures_top_down_with_a_recipe(made, tmp_path):
         (("noise.mp4", "--resume", "--overwrite"), "expected --resume or --overwrite"),
         (("noise.mp4", "--formats", "xml"), "xml"),
         (("noise.mp4", "--tracker.queue", 0), "queue: expected at least 1"),
+        (("noise.mp4", "--rate", 0.00001), "--rate: expected 0.0001 to 1000"),
+        (("noise.mp4", "--flow-size", 8), "--flow-size: expected at least 16, received 8"),
         (("noise.mp4", "--model", "none.keras"), "none.keras is missing"),
+        (("noise.mp4", "--model", "poses.keras"), "received a model of kind topdown"),
+        (("noise.mp4", "--topdown", "--model", "run"), "received a model of kind multiposenet"),
+        (("noise.mp4", "--flow", "poses.keras"), "expected a flow network, received: a model of"),
     ],
 )
 def test_options_that_are_refused(made, words, message):
     done = run(made, *words)
     assert done.returncode == 2 and message in done.stderr + done.stdout, done.stderr
-    assert "Traceback" not in done.stderr and not (made / "tracks" / "tracks.jsonl").exists()
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) < 10
+    assert not (made / "tracks" / "tracks.jsonl").exists()
+
+
+def test_what_has_no_effect_is_said_in_a_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["track.py"])
+    script = runpy.run_path(str(ROOT / "scripts/track.py"))
+    options = script["Tracking"]("a.mp4", flow="none", flow_cache=Path("cache"))
+    script["say_what_is_ignored"](options)
+    script["say_what_is_ignored"](dataclasses.replace(options, flow=str(ROOT / "tests")))
+    script["say_what_is_ignored"](dataclasses.replace(options, flow="dis"))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("ignored beside --flow none: propagation, similarity flow (")
+    assert first.endswith("), --flow-cache") and second.endswith("tests: --flow-cache")
 
 
 @pytest.mark.slow

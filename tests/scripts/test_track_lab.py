@@ -67,8 +67,6 @@ def test_with_a_network_in_given_boxes(root):
     words = "simple-baselines-a5", "--data", "data", "--model", model, "--boxes", "boxes.json"
     done = run(*words, "--flow", "dis", "--json", cwd=root)
     assert done.returncode == 0, done.stderr
-    assert (
-        json.loads(done.stdout)[0]["mAP"] > 3
-    )
+    assert json.loads(done.stdout)[0]["mAP"] > 3
     kept = list((root / "runs" / "track_lab_cache" / "poses").glob("*.npz"))
     assert len(kept) == 1

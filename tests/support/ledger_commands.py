@@ -13,10 +13,11 @@ import tyro
 from multiposenet.ledger_rows import PAPERS as MULTIPOSENET
 from posekit.ledger import expand
 from topdown.ledger_rows import PAPERS as TOPDOWN
+from tracking.ledger_rows import PAPERS as TRACKING
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts"
-ROWS = [row for paper in (*MULTIPOSENET, *TOPDOWN) for row in paper.rows]
+ROWS = [row for paper in (*MULTIPOSENET, *TOPDOWN, *TRACKING) for row in paper.rows]
 COMMANDS = list(dict.fromkeys(command for row in ROWS for command in row.commands))
 TRAININGS = [command for command in COMMANDS if command.startswith("train_")]
 

@@ -9,7 +9,8 @@ from posekit.datasets.synthetic_posetrack import DrawnVideos, write_posetrack
 from posekit.detections import Detections
 from posekit.poses import Poses
 from posekit.skeletons import POSETRACK
-from tracking import laboratory_setup
+from tracking import laboratory_networks
+from tracking.flo_files import FloFolder
 from tracking.laboratory import (
     LaboratoryError,
     LabSequence,
@@ -64,7 +65,7 @@ def test_the_papers_directions_on_drawn_videos(drawn):
     sequences = Setup(drawn, "val", None, drawn / "cache").sequences(False, None)
     names = ("simple-baselines-b1", "simple-baselines-b3", "simple-baselines-b6")
     rows = {name: RECIPES[name][1] for name in names}
-    results = run_rows(rows, sequences, laboratory_setup.simulated(0))
+    results = run_rows(rows, sequences, laboratory_networks.simulated(0))
     scores = {name: score(result, sequences) for name, result in results.items()}
     alone, joint, several = (scores[name] for name in names)
     assert joint.mean("ap") > alone.mean("ap") + 2
@@ -77,11 +78,20 @@ def test_results_are_what_the_evaluation_reads(drawn, tmp_path):
 
     sequences = Setup(drawn, "val", "none", tmp_path).sequences(False, 1)
     row = {"a1": RECIPES["simple-baselines-a1"][1]}
-    result = run_rows(row, sequences, laboratory_setup.simulated(0))["a1"]
+    result = run_rows(row, sequences, laboratory_networks.simulated(0))["a1"]
     write_results(tmp_path / "a1", result, sequences)
     read = read_results(tmp_path / "a1" / "000001_mpii_drawn.json")
     assert len(read.frame) == sum(map(len, result.predictions[0]))
     assert read.file_names == sequences[0].truth.file_names
+
+
+def test_words_for_flow_come_before_folders_of_their_names(drawn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for word in ("none", "dis"):
+        (tmp_path / word).mkdir()
+        [sequence] = Setup(drawn, "val", word, tmp_path / "cache").sequences(False, 1)
+        assert (sequence.flow is None) == (word == "none")
+        assert not isinstance(sequence.flow, FloFolder)
 
 
 def test_thinned():
@@ -124,7 +134,7 @@ class Recorder:
 def test_boxes_of_a_file_go_to_their_frames():
     boxes = np.arange(12.0).reshape(3, 4) + [0, 0, 9, 9]
     found = Detections(np.array([7, 9, 7]), boxes, np.array([0.5, 0.6, 0.7]))
-    given = laboratory_setup.GivenBoxes(Recorder(), np.array([5, 7]), found)
+    given = laboratory_networks.GivenBoxes(Recorder(), np.array([5, 7]), found)
     frames = list(SEQUENCE.frames())
     assert len(given.detect(frames[0])[0]) == 0
     np.testing.assert_array_equal(given.detect(frames[1])[0], boxes[[0, 2]])
@@ -139,7 +149,7 @@ def test_what_was_found_is_kept_for_what_it_was_found_with(tmp_path):
         (tmp_path / "net").write_bytes(weights)
         found = Detections(np.array([image_id, 1]), np.tile(box, (2, 1)), np.array([scores, 0.1]))
         setup = tmp_path / "net", lambda recipe: Recorder(), found, tmp_path / "cache", read
-        estimator = laboratory_setup.of_network(*setup)(SEQUENCE, recipe)
+        estimator = laboratory_networks.of_network(*setup)(SEQUENCE, recipe)
         before = Recorder.asked
         assert estimator.detect(frame)[1] == (np.float32([scores]) if image_id == 0 else [])
         estimator.poses(frame, box, np.ones(1))
@@ -154,7 +164,8 @@ def test_what_was_found_is_kept_for_what_it_was_found_with(tmp_path):
 def test_boxes_of_other_images_are_refused(tmp_path):
     (tmp_path / "net").write_bytes(b"weights")
     found = Detections(np.array([77]), np.array([[0.0, 0, 9, 9]]), np.ones(1))
-    network = laboratory_setup.of_network(tmp_path / "net", lambda r: Recorder(), found, tmp_path)
+    setup = tmp_path / "net", lambda recipe: Recorder(), found, tmp_path
+    network = laboratory_networks.of_network(*setup)
     with pytest.raises(LaboratoryError, match=r"such as \[0\].*such as \[77\]"):
         network(SEQUENCE, B6)
 
