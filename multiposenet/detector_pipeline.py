@@ -55,7 +55,7 @@ class DetectorSamples:
         self.anchors = make_anchors(self.size)
         self.augmentation = augmentation
         self.seed = seed
-        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+        self.rejected = RejectedImages.of(dataset)
 
     def sample(self, index: int, draw: int = 0) -> tuple[np.ndarray, dict, dict]:
         """Makes one sample.

@@ -15,7 +15,7 @@ from multiposenet.model import PRETRAINED, ModelError, load_multiposenet, pose_h
 from multiposenet.prediction import Prediction, Predictor
 from posekit.datasets.coco import CocoDataset, load_coco
 from posekit.datasets.read_ahead import example_batches
-from posekit.datasets.rejected import RejectedImages
+from posekit.datasets.rejected import RejectedImages, write_rejected
 from posekit.metrics import coco_report
 from posekit.metrics.coco import CocoMetric, EvaluationError
 from posekit.metrics.coco_scores import CocoScores
@@ -70,6 +70,8 @@ def evaluate_model(options: Evaluation) -> ModelScores:
     opened = evaluation_outputs(options.write, options.peaks, options.picture)
     with opened as outputs:
         scores = evaluate(predict, predictor.skeleton, dataset, outputs, options.batch_size)
+    if options.write:
+        write_rejected(options.write / "rejected.jsonl", scores.damaged)
     return dataclasses.replace(scores, protocol=protocol_of(options, predictor, models))
 
 
@@ -165,7 +167,7 @@ class _Reader:
 
     def __init__(self, dataset: CocoDataset):
         self.example = dataset.example
-        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+        self.rejected = RejectedImages.of(dataset)
 
 
 def _of_images(predictor: Predictor) -> Predict:

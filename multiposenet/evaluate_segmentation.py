@@ -16,7 +16,12 @@ from multiposenet.voc_folder import VocFolder
 from posekit import draw
 from posekit.datasets.read_ahead import example_batches
 from posekit.metrics.evaluation_outputs import PICTURES, write_sheet
-from posekit.metrics.evaluation_report import damaged_text, protocol_text, show_progress
+from posekit.metrics.evaluation_report import (
+    damaged_text,
+    exit_code_of,
+    protocol_text,
+    show_progress,
+)
 from posekit.metrics.voc import PersonIoU
 
 _VOID_COLOUR = (128, 128, 128)
@@ -39,12 +44,9 @@ class SegmentationScores:
     damaged: list[dict]
     protocol: dict[str, object]
 
-    @property
-    def exit_code(self) -> int:
-        """0 all images were read, 3 some were, 2 none."""
-        if not self.images["evaluated"]:
-            return 2
-        return 3 if self.damaged else 0
+    def exit_code(self, limit: float) -> int:
+        """See `evaluation_report.exit_code_of`."""
+        return exit_code_of(self.damaged, self.images["evaluated"], limit)
 
 
 def evaluate_segmentation(options: SegmentationEvaluation) -> SegmentationScores:

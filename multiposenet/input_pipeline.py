@@ -47,7 +47,7 @@ class KeypointSamples:
         self.sigma = sigma
         self.augmentation = augmentation
         self.seed = seed
-        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+        self.rejected = RejectedImages.of(dataset)
 
     def sample(self, index: int, draw: int = 0) -> tuple[dict, dict, dict]:
         """Makes one sample.

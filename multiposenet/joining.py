@@ -8,6 +8,7 @@ from multiposenet.model import ModelError, join
 from multiposenet.prn_files import skeleton_named
 from posekit.checkpoints import save_keras
 from posekit.half_precision import save_half
+from posekit.model_loading import load_model
 
 
 def join_files(
@@ -45,6 +46,6 @@ def _load(path: Path) -> keras.Model:
     if not path.is_file():
         raise ModelError(f"{path} is missing; expected a finished run or a .keras file")
     try:
-        return keras.saving.load_model(path, compile=False)
+        return load_model(path)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: expected a trained network, received: {error}") from error

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import posekit.normalization  # noqa: F401  load_model needs the layer
 from multiposenet.canvas import fit_to_canvas, mask_on_images, people_on_images
 from multiposenet.detection_subnet import backbone_of
 from multiposenet.pose_head import PoseHead, PoseSettings, mirror_canvases
+from posekit.model_loading import load_model
 from posekit.skeletons import Skeleton
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained" / "multiposenet-mobilenetv2.keras"
@@ -74,7 +74,7 @@ def load_multiposenet(path: Path | str) -> keras.Model:
             f"{path} is missing; expected a joined model, a .keras file (scripts/join.py makes one)"
         )
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = load_model(path)
         pose_head(model)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: expected a joined model, received: {error}") from error

@@ -27,6 +27,8 @@ COLUMNS = ("AP", "AP50", "AP75", "APM", "APL")
 """Figures of Table 3."""
 Method = Callable
 """(N, h, w, K) inputs -> (N, h, w, K) maps, both tensors."""
+_PAIRS = 1 << 14
+"""Pairs of a person and another one's keypoints in one call of a method; 20 kB each."""
 Figures = dict[str, dict[tuple[str, Rule], CocoScores]]
 """Name of a set of images -> (method, rule) -> official numbers."""
 
@@ -63,7 +65,7 @@ def assignment_ap(
         rules: of choosing candidates; see `assignment.assign`.
         subsets: name -> numbers of images that are also measured alone.
         size: (height, width) of the grid.
-        chunk: people in one call of a method; more only where one image has more.
+        chunk: people that are read at once; more only where one image has more.
         kind: of the inputs of all methods.
 
     Returns:
@@ -152,7 +154,14 @@ def _scorer(method: Method, people: People, size: tuple[int, int], kind: InputKi
     signature = [tf.TensorSpec(shape) for shape in shapes]
     # Concrete: one function a validation is no reason to warn of frequent tracing.
     compiled = tf.function(score, input_signature=signature).get_concrete_function()
-    return lambda candidates, boxes: compiled(tf.constant(candidates), tf.constant(boxes))
+
+    def scored(candidates, boxes):
+        step = max(1, _PAIRS // max(1, candidates.shape[1]))
+        parts = (slice(i, i + step) for i in range(0, max(1, len(boxes)), step))
+        found = [compiled(*map(tf.constant, (candidates[p], boxes[p]))) for p in parts]
+        return tuple(np.concatenate(values) for values in zip(*found, strict=True))
+
+    return scored
 
 
 def _grouped(
@@ -164,7 +173,7 @@ def _grouped(
         candidates = people.candidates(np.repeat(part, [s.stop - s.start for s in own]))
         boxes = people.boxes[rows]
         for name, scorer in scorers.items():
-            maps, scores, member = (np.asarray(x) for x in scorer(candidates, boxes))
+            maps, scores, member = scorer(candidates, boxes)
             for image, here, rule in _each(part, own, rules):
                 peaks = candidates[here][:1].reshape(-1, *candidates.shape[2:])
                 keypoints = take_keypoints(peaks, assign(scores[here], member[here], rule))

@@ -10,6 +10,7 @@ from multiposenet.prn import input_kind
 from multiposenet.prn_evaluation import Figures, Method, assignment_ap, crowded_images, floors
 from multiposenet.prn_inputs import InputKind
 from multiposenet.prn_people import AnnotationError, Boxes, People, load_people, prior_maps
+from posekit.model_loading import load_model
 
 _BOXES = {
     "all": "ground truth, with crowds and people without keypoints",
@@ -84,7 +85,7 @@ def protocol_of(
 
 def _load(path: Path, people: People) -> keras.Model:
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = load_model(path)
     except (ValueError, OSError) as error:
         raise AnnotationError(f"{path}: expected a trained PRN, received: {error}") from error
     num_keypoints = people.skeleton.num_keypoints
@@ -97,8 +98,12 @@ def _load(path: Path, people: People) -> keras.Model:
 
 
 def _prior(path: Path) -> np.ndarray:
-    if zipfile.is_zipfile(path):
-        with np.load(path, allow_pickle=False) as arrays:
-            if "prior" in arrays:
-                return arrays["prior"]
+    try:
+        if zipfile.is_zipfile(path):
+            with np.load(path, allow_pickle=False) as arrays:
+                if "prior" in arrays:
+                    return arrays["prior"]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = f"expected prior.npz of a PRN's run, received: {error}"
+        raise AnnotationError(f"{path}: {reason}") from error
     return prior_maps(load_people(path))

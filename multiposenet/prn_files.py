@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 
 from posekit.commands import UsageError
+from posekit.model_loading import load_model
 from posekit.skeletons import COCO, MDPN_UNION, MPII, POSETRACK, Skeleton, load_skeleton
 
 _SKELETONS = {skeleton.name: skeleton for skeleton in (COCO, MPII, POSETRACK, MDPN_UNION)}
@@ -29,7 +30,7 @@ def load_prn(path: Path, skeleton: Skeleton) -> keras.Model:
     if not path.is_file():
         raise PrnFileError(f"{path} is missing; expected a trained PRN, best.keras of a run")
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = load_model(path)
     except (ValueError, OSError, TypeError) as error:
         raise PrnFileError(f"{path}: expected a trained PRN, received: {error}") from error
     shape, outputs = model.input_shape, getattr(model, "output_names", ())

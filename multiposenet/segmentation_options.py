@@ -6,7 +6,7 @@ from pathlib import Path
 import tyro
 
 from posekit.commands import UsageError
-from posekit.metrics.evaluation_options import check_place, check_run
+from posekit.metrics.evaluation_options import check_limit, check_place, check_run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,8 @@ class SegmentationEvaluation:
     """Also reads the mirrored images."""
     scales: tuple[float, ...] = (1.0,)
     """Factors on the model's own size; the masks of several are averaged."""
+    bad_images: float = 0.01
+    """Greatest share of missing or damaged images; with more the exit code is 3."""
     mask_threshold: float | None = None
     """Least mean mask value, 0 to 1, on people; not given: the first model's own."""
     json: bool = False
@@ -42,6 +44,7 @@ def check(options: SegmentationEvaluation) -> None:
         UsageError: naming the option.
     """
     check_run(options.images, options.batch_size, options.scales)
+    check_limit(options.bad_images)
     check_place("picture", options.picture)
     threshold = options.mask_threshold
     if threshold is not None and not 0 <= threshold <= 1:

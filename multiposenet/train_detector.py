@@ -3,11 +3,9 @@
 import sys
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 
-import posekit.normalization  # noqa: F401  load_model needs the layer
 from multiposenet.detection_subnet import backbone_of, detection_model
 from multiposenet.detections import MAX_BOXES, SCORE_THRESHOLD
 from multiposenet.detector_evaluation import draw_boxes, evaluate_boxes
@@ -17,7 +15,14 @@ from multiposenet.evaluation import write_metrics
 from posekit.commands import UsageError
 from posekit.loop.distribution import is_chief
 from posekit.losses import detection_loss
-from posekit.recipe_training import fit_recipe, load_splits, plot_log, prepare_process
+from posekit.model_loading import load_model
+from posekit.recipe_training import (
+    fit_recipe,
+    load_splits,
+    plot_log,
+    prepare_process,
+    write_picture,
+)
 
 
 def train_detector(recipe: DetectorRecipe) -> int:
@@ -43,10 +48,10 @@ def train_detector(recipe: DetectorRecipe) -> int:
         return model, model
 
     def validate(model):
-        run_dir = recipe.output / recipe.name
-        train.rejected.report(run_dir, recipe.bad_images)
+        run_dir, limit = recipe.output / recipe.name, recipe.bad_images
+        train.rejected.report(run_dir / "rejected-train.jsonl", limit)
         metrics = evaluate(model, recipe, held_out)
-        held_out.rejected.report(run_dir, recipe.bad_images)
+        held_out.rejected.report(run_dir / "rejected-val.jsonl", limit, recipe.eval_images)
         return metrics
 
     run_dir = fit_recipe(
@@ -105,7 +110,7 @@ def build_detector(keypoint_model: Path, fpn_depth: int = 256, depth: int = 256)
         UsageError: the file holds no backbone.
     """
     try:
-        backbone = backbone_of(keras.saving.load_model(keypoint_model, compile=False))
+        backbone = backbone_of(load_model(keypoint_model))
     except ValueError as error:
         raise UsageError(f"{keypoint_model}: {error}") from error
     return detection_model(backbone, fpn_depth, depth)
@@ -120,7 +125,7 @@ def evaluate(
 
 def finish_run(run_dir: Path, recipe: DetectorRecipe, held_out: DetectorSamples) -> None:
     """Evaluates best.keras, draws curves and predictions, prints the figures."""
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     metrics = evaluate(model, recipe, held_out)
     protocol = {
         "model": "best.keras",
@@ -138,7 +143,7 @@ def finish_run(run_dir: Path, recipe: DetectorRecipe, held_out: DetectorSamples)
     }
     write_metrics(run_dir / "metrics.json", metrics, protocol)
     picture = draw_boxes(model, held_out, nms_threshold=recipe.nms)
-    cv2.imwrite(str(run_dir / "predictions.png"), picture[..., ::-1])
+    write_picture(run_dir / "predictions.png", picture)
     plot_log(run_dir, ("class", "box_deltas"), ("person_ap", "person_ap50"))
     for name, value in metrics.items():
         print(f"{name:12s} {value:.4g}")

@@ -4,8 +4,6 @@ import math
 import sys
 from pathlib import Path
 
-import cv2
-import keras
 import numpy as np
 
 from multiposenet.evaluation import (
@@ -23,7 +21,14 @@ from posekit.commands import UsageError
 from posekit.datasets.coco import CocoDataset
 from posekit.loop.distribution import is_chief
 from posekit.losses import heatmap_loss
-from posekit.recipe_training import fit_recipe, load_splits, plot_log, prepare_process
+from posekit.model_loading import load_model
+from posekit.recipe_training import (
+    fit_recipe,
+    load_splits,
+    plot_log,
+    prepare_process,
+    write_picture,
+)
 
 EVAL_SIZE_FACTOR = 4 / 3
 """Held-out canvas over patch: a 4:3 image then has the scale of training at its middle."""
@@ -54,10 +59,10 @@ def train_keypoint(recipe: KeypointRecipe) -> int:
         return heatmap_loss(outputs, targets, weights, recipe.mask_weight)
 
     def validate(model):
-        run_dir = recipe.output / recipe.name
-        train.rejected.report(run_dir, recipe.bad_images)
+        run_dir, limit = recipe.output / recipe.name, recipe.bad_images
+        train.rejected.report(run_dir / "rejected-train.jsonl", limit)
         metrics = evaluate(model, recipe, held_out)
-        held_out.rejected.report(run_dir, recipe.bad_images)
+        held_out.rejected.report(run_dir / "rejected-val.jsonl", limit, recipe.eval_images)
         return metrics
 
     run_dir = fit_recipe(
@@ -126,7 +131,7 @@ def evaluate(model, recipe: KeypointRecipe, held_out: KeypointSamples) -> dict[s
 
 def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples) -> None:
     """Evaluates best.keras, draws curves and predictions, prints the figures."""
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     metrics = evaluate(model, recipe, held_out)
     protocol = {
         "model": "best.keras",
@@ -145,7 +150,7 @@ def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples)
         "mask_threshold": MASK_THRESHOLD,
     }
     write_metrics(run_dir / "metrics.json", metrics, protocol)
-    cv2.imwrite(str(run_dir / "predictions.png"), draw_predictions(model, held_out)[..., ::-1])
+    write_picture(run_dir / "predictions.png", draw_predictions(model, held_out))
     plot_log(run_dir, ("heatmaps", "mask"), ("recall", "peak_ap", "mask_iou"))
     for name, value in metrics.items():
         print(f"{name:12s} {value:.4g}")

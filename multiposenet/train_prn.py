@@ -22,6 +22,7 @@ from multiposenet.prn_samples import PrnSamples, easiest_first
 from posekit.atomic_files import replaced_file
 from posekit.datasets.synthetic_folder import synthetic_folder
 from posekit.loop.distribution import is_chief
+from posekit.model_loading import load_model
 from posekit.recipe_training import fit_recipe, plot_log, prepare_process
 
 
@@ -128,7 +129,7 @@ def build_prn(recipe: PrnRecipe, num_keypoints: int) -> keras.Model:
 
 def finish_run(run_dir: Path, recipe: PrnRecipe, people: People, held_out: People) -> None:
     """Evaluates best.keras beside the floors on all held-out images; writes and prints figures."""
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     prior = prior_maps(people)
     with replaced_file(run_dir / "prior.npz") as path:
         np.savez_compressed(path, prior=prior)

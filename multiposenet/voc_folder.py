@@ -41,7 +41,7 @@ class VocFolder:
                 f"{_TREE.format(root=root, split=split)}\nnot found: {', '.join(map(str, missing))}"
             )
         self.ids = _read_ids(path)
-        self.rejected = RejectedImages(split, len(self.ids))
+        self.rejected = RejectedImages(len(self.ids))
 
     def example(self, index: int) -> dict:
         """Reads one image.

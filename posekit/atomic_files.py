@@ -1,12 +1,30 @@
 """Files that are either whole or not there: written beside their final name, then renamed."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".tmp-"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk answers that takes no more."""
+
+
+class WriteError(OSError):
+    """A disk takes no more; what was there before is still there."""
+
+    exit_code = 1
+
+    @classmethod
+    def of(cls, error: OSError, name: str) -> "WriteError":
+        """Says what could not be written, and what to do."""
+        return cls(
+            error.errno,
+            f"could not write {name}: {error.strerror or error}; what was there before is intact. "
+            "Make room or repair the disk, then run the same command again",
+        )
 
 
 @contextlib.contextmanager
@@ -20,7 +38,8 @@ def replaced_file(path: Path | str) -> Iterator[Path]:
         path: the final name; the temporary name keeps its suffix.
 
     Raises:
-        OSError: the folder is not writable or the disk is full.
+        WriteError: the disk is full.
+        OSError: the folder is not writable.
     """
     path = Path(path)
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
@@ -29,6 +48,10 @@ def replaced_file(path: Path | str) -> Iterator[Path]:
         flush_to_disk(temporary)
         os.replace(temporary, path)
         flush_to_disk(path.parent)
+    except OSError as error:
+        if error.errno in FULL:
+            raise WriteError.of(error, path.name) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -78,11 +78,9 @@ def _environment(backend: str) -> dict[str, str]:
 def _work(backend: str, model: str, image: str, result: str) -> None:
     """Runs the network in this process and writes its outputs."""
     __import__(backend)  # its absence is then the last line of the error, in every Keras version
-    import keras
+    from posekit.model_loading import load_model
 
-    import posekit.normalization  # noqa: F401  the one layer of ours that a network may hold
-
-    network = keras.saving.load_model(model, compile=False)
+    network = load_model(model)
     outputs = network.predict(np.load(image, allow_pickle=False)[None], verbose=0)
     np.savez(result, **{name: np.asarray(array) for name, array in outputs.items()})
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posekit.atomic_files import TEMPORARY_PREFIX, flush_to_disk, replaced_file
+from posekit.atomic_files import TEMPORARY_PREFIX, WriteError, flush_to_disk, replaced_file
 
 if TYPE_CHECKING:  # files are checked without TensorFlow, in a moment
     import keras
@@ -21,7 +21,7 @@ VARIABLES, STATE, MANIFEST = "variables.npz", "state.json", "manifest.json"
 
 
 class CheckpointError(ValueError):
-    """Checkpoints exist, but none can be used."""
+    """Checkpoints exist, but none can be used, or not for this network."""
 
     exit_code = 1
 
@@ -42,7 +42,7 @@ def write_checkpoint(
         The new folder, NUMBER-step-STEP; the highest NUMBER is the newest.
 
     Raises:
-        OSError: nothing was written; what was there before is still there.
+        WriteError: nothing was written; what was there before is still there.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,11 +55,7 @@ def write_checkpoint(
         os.rename(temporary, final)
         flush_to_disk(folder)
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"could not write checkpoint {final.name}: {error.strerror or error}; older ones are "
-            "intact. Make room or repair the disk, then run the same command again",
-        ) from error
+        raise WriteError.of(error, f"checkpoint {final.name}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for old in _newest_first(folder)[keep:]:
@@ -110,20 +106,20 @@ def assign_variables(arrays: dict[str, np.ndarray], **groups: "Sequence[keras.Va
     """Puts arrays of `variable_arrays` back, all or none.
 
     Raises:
-        ValueError: names the first variable whose shape or number differs.
+        CheckpointError: names the first variable whose shape or number differs.
     """
     pairs = []
     for group, variables in groups.items():
         saved = sum(key.startswith(f"{group} ") for key in arrays)
         if saved != len(variables):
-            raise ValueError(
+            raise CheckpointError(
                 f"expected {len(variables)} variables of the {group}, received {saved} in the "
                 "checkpoint; it belongs to another network or optimizer, use a new run folder"
             )
         pairs += [(arrays[f"{group} {i}"], variable) for i, variable in enumerate(variables)]
     for array, variable in pairs:
         if array.shape != tuple(variable.shape):
-            raise ValueError(
+            raise CheckpointError(
                 f"expected {variable.path} of shape {tuple(variable.shape)}, received "
                 f"{array.shape} in the checkpoint; use a new run folder for another network"
             )

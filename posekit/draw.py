@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from posekit.atomic_files import replaced_file
 from posekit.poses import Poses
 from posekit.skeletons import Skeleton
 
@@ -182,7 +183,8 @@ def plot_curves(
         axes.grid(alpha=0.3)
         axes.legend()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png", dpi=100)
+    with replaced_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
 
 
 def _canvas(image: np.ndarray) -> np.ndarray:

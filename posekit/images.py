@@ -14,7 +14,8 @@ returns half-grey pictures for cut JPEG files and turns pictures by their EXIF t
 * Grey, palette, CMYK and 1-bit pictures become RGB; alpha is ignored, not blended; 16-bit values
   lose their low byte; of an animation the first frame counts.
 * The EXIF orientation is ignored, because annotations refer to the stored pixels;
-  ``exif=True`` applies it, for pictures that come straight from a camera.
+  ``exif=True`` applies it, for pictures that come straight from a camera. Damaged EXIF data are
+  none, so that they never decide whether a file is used.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ import io
 import os
 import re
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -116,7 +118,7 @@ def decode_image(
     else:
         with _as_image_error(path):
             pixels = np.array(header.convert("RGB"))
-    return _upright(pixels, header, path) if exif else pixels
+    return turn_upright(pixels, _orientation(header)) if exif else pixels
 
 
 def image_size(source: bytes | str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -140,13 +142,23 @@ def image_size(source: bytes | str | os.PathLike, max_pixels: int = MAX_PIXELS) 
 
 
 def image_orientation(path: str | os.PathLike) -> int:
-    """Reads the EXIF orientation, 1 to 8, of a picture file; 1 where there is none.
+    """Reads the EXIF orientation, 1 to 8, of a picture file; 1 where none can be read.
 
     Raises:
         ImageError: as `read_image`, as far as the header tells.
     """
     with _opened(path) as file:
-        return _orientation(_open_header(file, path), path)
+        return _orientation(_open_header(file, path))
+
+
+def is_animated(path: str | os.PathLike) -> bool:
+    """Tells whether a picture file has frames behind the first one, which alone is read.
+
+    Raises:
+        ImageError: as `read_image`, as far as the header tells.
+    """
+    with _opened(path) as file, _as_image_error(path):
+        return bool(getattr(_open_header(file, path), "is_animated", False))
 
 
 @contextlib.contextmanager
@@ -210,11 +222,25 @@ def _decode_strictly(data: bytes, file_format: str, path: str | os.PathLike | No
         raise ImageError(f"damaged: {message}", path) from None
 
 
-def _upright(pixels: np.ndarray, header: Image, path: str | os.PathLike | None) -> np.ndarray:
-    return turn_upright(pixels, _orientation(header, path))
-
-
-def _orientation(header: Image, path: str | os.PathLike | None) -> int:
-    with _as_image_error(path):
-        orientation = header.getexif().get(_ORIENTATION_TAG, 1)
+def _orientation(header: Image) -> int:
+    # Damaged EXIF data count as none: the pixels alone decide whether a file is used, so that
+    # training, which does not read them, and prediction come to the same verdict.
+    try:
+        if header.format == "PNG" and "exif" not in header.info:
+            header.info |= _exif_chunk(header.fp)
+        # Not PngImageFile's own getexif, which decodes the pixels to look behind them.
+        orientation = Image.getexif(header).get(_ORIENTATION_TAG, 1)
+    except Exception:  # Pillow answers with as many error types as for pixels
+        return 1
     return orientation if orientation in range(2, 9) else 1
+
+
+def _exif_chunk(file: BinaryIO) -> dict[str, bytes]:
+    """Finds the EXIF data of a PNG by the heads of its chunks; many programs put them last."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name == b"eXIf":
+            return {"exif": file.read(length)}
+        file.seek(length + 4, os.SEEK_CUR)
+    return {}

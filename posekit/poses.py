@@ -14,6 +14,12 @@ from posekit.strict_json import read_json, write_json
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
+class NotFiniteError(ValueError):
+    """People with NaN or infinity among their numbers."""
+
+    exit_code = 2
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Poses:
     """The people found in one image or frame. The arrays are copies and read-only.
@@ -27,7 +33,8 @@ class Poses:
         track_ids: (N,) int64 from 0, none twice; None where nobody tracked.
 
     Raises:
-        ValueError: when shapes do not belong together or a number is not finite.
+        NotFiniteError: a number is not finite.
+        ValueError: shapes do not belong together, or a track id is there twice.
     """
 
     keypoints: np.ndarray
@@ -58,7 +65,7 @@ class Poses:
         wrong = ~np.isfinite(array) if dtype is np.float32 else array != given
         if wrong.any():
             place = tuple(map(int, np.argwhere(wrong)[0]))
-            raise ValueError(
+            raise NotFiniteError(
                 f"{field}: expected finite {np.dtype(dtype).name} numbers, received "
                 f"{given[place]} at {place}; a diverged network gives such"
             )

@@ -5,22 +5,30 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import tensorflow as tf
 
 from posekit import draw, training
+from posekit.atomic_files import write_file
 from posekit.datasets.coco import CocoDataset, load_coco
 from posekit.datasets.synthetic_folder import synthetic_folder
-from posekit.loop.distribution import make_strategy
-from posekit.recipes import TrainingRecipe
+from posekit.loop.distribution import make_strategy, on_chief
+from posekit.loop.runs import check_writable
+from posekit.recipes import MAY_CHANGE, TrainingRecipe
 
 
 def prepare_process(recipe: TrainingRecipe) -> tf.distribute.Strategy:
-    """Sets what TensorFlow and Keras keep for the whole process, and chooses the strategy."""
+    """Sets what TensorFlow and Keras keep for the whole process, and chooses the strategy.
+
+    Raises:
+        RunError: the output folder cannot be written; said before any data is read or drawn.
+    """
     if recipe.threads:
         tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
     strategy = make_strategy(recipe.devices)
+    on_chief(strategy, lambda: check_writable(recipe.output / recipe.name))
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     return strategy
@@ -140,9 +148,8 @@ def fit_recipe(
         optimizer=optimizer,
         run_dir=run_dir,
         recipe=recipe,
-        # What a stage starts from lies in the output too. A longer cosine would raise the
-        # learning rate again.
-        may_change=("output", "init", *(["epochs"] if recipe.schedule == "plateau" else [])),
+        # A longer cosine would raise the learning rate again.
+        may_change=(*MAY_CHANGE, *(["epochs"] if recipe.schedule == "plateau" else [])),
         seed=recipe.seed,
         validate=validate,
         validate_every=recipe.validate_every,
@@ -152,12 +159,26 @@ def fit_recipe(
         clip_norm=recipe.clip_norm,
         ema=recipe.ema,
         checkpoint_every=recipe.checkpoint_steps,
+        input_timeout=recipe.input_timeout,
         pictures=pictures,
         saved_model=saved_model,
         strategy=strategy,
         deterministic=recipe.deterministic,
     )
     return run_dir
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Writes a PNG whole, or leaves the one that was there.
+
+    Args:
+        path: ends in .png.
+        picture: (H, W, 3) uint8 RGB.
+
+    Raises:
+        OSError: as `atomic_files.replaced_file`; `cv2.imwrite` on a full disk only answers False.
+    """
+    write_file(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
 def plot_log(run_dir: Path, terms: tuple[str, ...], figures: tuple[str, ...]) -> None:

@@ -14,6 +14,10 @@ Backbone = Literal[
 ]
 """Networks of `posekit.backbones`; "resnet18-half" has half the channels."""
 
+MAY_CHANGE = ("output", "init", "bad_images", "input_timeout")
+"""Fields that a resumed run may have another value of, since what it learns does not hang on them;
+what a stage starts from lies in the output too."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRecipe:
@@ -82,3 +86,5 @@ class TrainingRecipe:
     """Epochs between two evaluations."""
     checkpoint_steps: int | None = 1000
     """Steps between two checkpoints within an epoch; one is always written at its end."""
+    input_timeout: float | None = 600.0
+    """Seconds without a batch after which the training ends with exit code 1; none = it waits."""

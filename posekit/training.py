@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from posekit.commands import UsageError
-from posekit.loop.batches import InputWatchdog, training_batches
+from posekit.loop.batches import training_batches
 from posekit.loop.callback_state import callback_settings
 from posekit.loop.distribution import is_chief, on_chief, worker_position
 from posekit.loop.epoch_end import close_epoch
@@ -21,6 +21,7 @@ from posekit.loop.resuming import resume
 from posekit.loop.runs import opened_run, plain_settings
 from posekit.loop.train_epoch import train_epoch
 from posekit.loop.train_step import make_train_step, prepare_optimizer
+from posekit.loop.watchdog import InputWatchdog
 
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError)
 
@@ -123,6 +124,7 @@ def fit(
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     optimizer = prepare_optimizer(model, optimizer, strategy, ema)
+    signals = StopSignals()
     loop = Loop(
         model=model,
         saved_model=saved_model or model,
@@ -136,8 +138,8 @@ def fit(
         pictures=pictures,
         run_dir=Path(run_dir),
         log=RunLog(Path(run_dir) if is_chief(strategy) else None, epochs),
-        signals=StopSignals(),
-        watchdog=InputWatchdog(input_timeout),
+        signals=signals,
+        watchdog=InputWatchdog(input_timeout, signals),
         epochs=epochs,
         steps=steps,
         batch_size=batch_size,

@@ -99,27 +99,17 @@ def check(options: Detection) -> None:
 
 def detector(path: Path | None) -> Callable[[list[np.ndarray]], list[tuple]]:
     """Returns images (H, W, 3) -> boxes (N, 4) xyxy and scores (N,) of each."""
-    from posekit.model_files import kind_of_model
+    from posekit.model_files import kind_of_model, model_file
 
-    if path is None:
-        from multiposenet.model import PRETRAINED
-
-        path = PRETRAINED
-    kind = kind_of_model(path)
-    path = path / "best.keras" if path.is_dir() else path
-    if kind == "ssd":
+    path = path and model_file(path, "multiposenet", "ssd")
+    if path and kind_of_model(path) == "ssd":
         from topdown.detector import PersonDetector
 
         return PersonDetector(path).predict
-    if kind != "multiposenet":
-        raise UsageError(
-            f"--model: expected a joined MultiPoseNet or an SSD, received {path} of kind {kind}; "
-            "scripts/join.py and scripts/train_ssd.py make such"
-        )
-    from multiposenet.model import load_multiposenet
+    from multiposenet.model import PRETRAINED, load_multiposenet
     from multiposenet.prediction import Predictor
 
-    predictor = Predictor(load_multiposenet(path))
+    predictor = Predictor(load_multiposenet(path or PRETRAINED))
     return lambda images: [
         (found.poses.boxes, found.box_scores) for found in predictor.predict(images)
     ]

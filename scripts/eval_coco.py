@@ -8,7 +8,8 @@ The first form runs a joined MultiPoseNet and gives keypoint AP, person AP and p
 second runs a top-down model in the ground truth's boxes or those of a file, and gives keypoint AP
 and the file's own person AP. --write keeps what was found as results files, which the third form
 evaluates to the same numbers. Files may be gzipped. Prints the protocol, the counts of images and
-tables, or one JSON object with --json. Exit code 2 where a file cannot be evaluated.
+tables, or one JSON object with --json. Damaged images are named and left out. Exit code 0: done, 3:
+more than --bad-images of the images were damaged, 2: a file cannot be evaluated, or no image.
 """
 
 import dataclasses
@@ -52,7 +53,12 @@ def main() -> int:
     print(
         json.dumps(report.to_json(scores), allow_nan=False) if as_json else report.to_text(scores)
     )
-    return 0
+    if not options.of_model:
+        return 0
+    from posekit.metrics.evaluation_report import exit_code_of
+
+    evaluated = scores.keypoints.images["evaluated"]
+    return exit_code_of(scores.damaged, evaluated, options.bad_images)
 
 
 def evaluate(options: Evaluation) -> tuple:

@@ -4,7 +4,8 @@ python scripts/eval_matrix.py --networks hg-mpii=runs/hourglass-mpii/best.keras 
     --boxes gt ssd-coco=runs/ssd300-coco/best.keras --tests posetrack:POSETRACK_FOLDER:val
 Figures are COCO keypoint AP (OKS) in percent, with the person AP of the boxes behind them. --json
 prints all ten numbers of every cell, and how its network was read. SCUT-Samsung's Tables 8 to 14
-are such tables; MDPN's Table 2 is one network with several readings.
+are such tables; MDPN's Table 2 is one network with several readings. Exit code 0: done, 3: more
+than --bad-images of a test set's images were damaged, 2: files or options that cannot be used.
 """
 
 import dataclasses
@@ -16,6 +17,8 @@ from typing import Literal
 import tyro
 
 from posekit.commands import UsageError, run
+from posekit.metrics.evaluation_options import check_limit
+from posekit.metrics.evaluation_report import damaged_text, exit_code_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Matrix:
     """gt, the ground truth's; or NAME=FILE, an SSD (.keras) or a results file of boxes (.json)."""
     images: int | None = None
     """Only the first so many images of each test set."""
+    bad_images: float = 0.01
+    """Greatest share of damaged images of a test set; with more the exit code is 3."""
     flip: bool = False
     """Average each crop with its mirror: slower, better."""
     domains: tuple[str, ...] = ()
@@ -56,6 +61,7 @@ def main() -> int:
     """Reads the command line, evaluates, prints."""
     options = tyro.cli(Matrix, description=__doc__)
     reading = reading_of(options)
+    check_limit(options.bad_images)
     networks = named_files(options.networks, "networks")
     named = [word for word in options.boxes if word != "gt"]
     files = named_files(named, "boxes")
@@ -68,14 +74,17 @@ def main() -> int:
         raise UsageError(f"--tests: expected each name once, received {options.tests}; put NAME=")
     if options.images is not None:
         tests = {n: d.subset(range(min(options.images, len(d)))) for n, d in tests.items()}
-    cells = []
+    cells, code = [], 0
     how = options.flip, options.domains, options.combination, options.head, reading
     for cell in matrix.evaluate_matrix(networks, boxes, tests, matrix.Protocol(*how)):
         cells.append(cell)
         print(f"{cell.network}, {cell.boxes}, {cell.test}: done", file=sys.stderr)
+        for warning in damaged_text(cell.damaged):
+            print(f"warning: {warning}", file=sys.stderr)
+        code = max(code, exit_code_of(cell.damaged, cell.images, options.bad_images))
     as_json = list(map(dataclasses.asdict, cells))
     print(json.dumps(as_json, allow_nan=False) if options.json else matrix.to_text(cells))
-    return 0
+    return code
 
 
 def reading_of(options: Matrix) -> dict[str, float | str | None]:

@@ -7,7 +7,8 @@ python scripts/eval_mpii.py --annotations mpii/annot --results preds.npz --json
 The first form runs a top-down model on the validation people, at the places that the protocol
 gives. In a results file the predictions are an array `preds` of N x 16 x 2 in the order of the
 ground truth, in MPII's order of keypoints. Prints the protocol, the counts and a table, or one JSON
-object with --json. Exit code 2 where a file cannot be evaluated, or the counts of people differ.
+object with --json. Exit code 0: done, 3: more than --bad-images of the images were damaged; their
+people count as not predicted, 2: a file cannot be evaluated, or the counts of people differ.
 """
 
 import json
@@ -32,7 +33,10 @@ def main() -> int:
     print(
         json.dumps(report.to_json(scores), allow_nan=False) if as_json else report.to_text(scores)
     )
-    return 0
+    from posekit.metrics.evaluation_report import exit_code_of
+
+    protocol = scores.protocol
+    return exit_code_of(protocol.get("damaged", []), protocol.get("images", 0), options.bad_images)
 
 
 def evaluate(options: MpiiEvaluation):

@@ -5,8 +5,9 @@ python scripts/eval_voc.py --data VOCdevkit/VOC2012 --flip --scales 0.75 1 1.25 
 
 VOC's server alone has the labels of the test images (Table 5 of the paper), so `val` stands for
 them. Void pixels do not count. Prints the protocol, the counts of images and the IoU, or one JSON
-object with --json. Exit code 0: done, 3: some images or label images were missing or damaged, each
-is named with its reason, 2: none could be evaluated, or wrong options or folders.
+object with --json. Images and label images that are missing or damaged are named with the reason.
+Exit code 0: done, 3: there are more than --bad-images of them, 2: no image could be evaluated, or
+wrong options or folders.
 """
 
 import json
@@ -31,7 +32,7 @@ def main() -> int:
     print(
         json.dumps(report.to_json(scores), allow_nan=False) if as_json else report.to_text(scores)
     )
-    return scores.exit_code
+    return scores.exit_code(options.bad_images)
 
 
 if __name__ == "__main__":

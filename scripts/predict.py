@@ -29,13 +29,13 @@ class Prediction:
     photos: tyro.conf.Positional[tuple[str, ...]]
     """Image files, folders, globs in quotes; in front of the options that take several words."""
     model: tuple[Path, ...] = ()
-    """Joined models, .keras files; several are an ensemble; none: the weights that come along. With
-    --topdown one top-down network."""
+    """Joined models, .keras files or finished runs; several are an ensemble; none: the weights that
+    come along. With --topdown one top-down network."""
     topdown: bool = False
     """Find boxes first, then one pose in each."""
     detector: Path | None = None
-    """TOPDOWN: a .keras file of a joined MultiPoseNet or an SSD; none: the MultiPoseNet that comes
-    along."""
+    """TOPDOWN: a joined MultiPoseNet or an SSD, a .keras file or a finished run; none: the
+    MultiPoseNet that comes along."""
     output: Path = Path("predictions")
     """Folder to write into."""
     score: float = 0.2
@@ -81,24 +81,26 @@ def check(options: Prediction) -> None:
 
 def joined_predictor(options: Prediction) -> tuple:
     """Returns what predicts, and the names of its files."""
+    from posekit.model_files import model_file
+
+    paths = [model_file(path, "multiposenet") for path in options.model]  # before TensorFlow
     from multiposenet.model import PRETRAINED, load_multiposenet
     from multiposenet.prediction import Predictor
 
-    paths = options.model or (PRETRAINED,)
+    paths = paths or [PRETRAINED]
     predictor = Predictor([load_multiposenet(path) for path in paths], options.flip, options.scales)
     return predictor, tuple(path.name for path in paths)
 
 
 def topdown_predictor(options: Prediction) -> tuple:
     """Returns what predicts, and the names of its files: the detector's and the network's."""
-    from posekit.model_files import kind_of_model
+    from posekit.model_files import model_file
 
-    if options.model and kind_of_model(options.model[0]) != "topdown":
-        raise UsageError(f"--model: expected a top-down network, received {options.model[0]}")
+    paths = [model_file(path, "topdown") for path in options.model]  # before TensorFlow
     from topdown.photo_prediction import PhotoPredictor
     from topdown.prediction import PRETRAINED, TopDownPredictor, load_topdown
 
-    path = options.model[0] if options.model else PRETRAINED
+    [path] = paths or [PRETRAINED]
     predictor = TopDownPredictor(load_topdown(path), options.flip)
     detect, name = detector(options.detector)
     return PhotoPredictor(predictor, detect), (name, path.name)
@@ -106,9 +108,10 @@ def topdown_predictor(options: Prediction) -> tuple:
 
 def detector(path: Path | None) -> tuple:
     """Returns images -> (boxes, scores) of each, and the name of the detector's file."""
-    from posekit.model_files import kind_of_model
+    from posekit.model_files import kind_of_model, model_file
 
-    if path is not None and kind_of_model(path) == "ssd":
+    path = path and model_file(path, "multiposenet", "ssd")
+    if path and kind_of_model(path) == "ssd":
         from topdown.detector import PersonDetector
 
         return PersonDetector(path).predict, path.name

@@ -15,6 +15,7 @@ from posekit.atomic_files import write_file
 from posekit.commands import run
 from posekit.ledger import render
 from topdown.ledger_rows import PAPERS as TOPDOWN
+from tracking.ledger_rows import PAPERS as TRACKING
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Results:
 def main() -> int:
     """Reads the command line, writes or compares; returns the exit code."""
     options = tyro.cli(Results, description=__doc__)
-    text = render((*MULTIPOSENET, *TOPDOWN))
+    text = render((*MULTIPOSENET, *TOPDOWN, *TRACKING))
     if not options.check:
         write_file(options.output, text)
         return 0

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
-import posekit.normalization  # noqa: F401  load_model needs the layer
 from posekit.boxes import clip_boxes
 from posekit.datasets.coco import CocoDataset
 from posekit.datasets.read_ahead import example_batches
 from posekit.datasets.rejected import RejectedImages
 from posekit.detections import Detections, union
+from posekit.model_loading import load_model
 from topdown.ssd_augment import draw_window, window_transform
 from topdown.ssd_detections import compile_detection
 from topdown.ssd_evaluation import boxes_in_image
@@ -43,7 +42,7 @@ class PersonDetector:
                 "makes one)"
             )
         try:
-            model = keras.saving.load_model(path, compile=False)
+            model = load_model(path)
             self.settings = ssd_settings(model)
         except (ValueError, OSError, TypeError, KeyError) as error:
             raise DetectorError(f"{path}: expected an SSD, received: {error}") from error
@@ -119,7 +118,7 @@ class _Images:
 
     def __init__(self, dataset: CocoDataset):
         self._dataset = dataset
-        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+        self.rejected = RejectedImages.of(dataset)
 
     def example(self, i: int) -> dict:
         return {"image_id": self._dataset.image_ids[i], "image": self._dataset.image(i)}

@@ -8,6 +8,7 @@ import numpy as np
 
 from posekit.boxes import xyxy_to_xywh
 from posekit.datasets.coco import CocoDataset, load_coco
+from posekit.datasets.rejected import write_rejected
 from posekit.detections import Detections, read_detections
 from posekit.json_lists import json_list
 from posekit.metrics.coco import CocoMetric, EvaluationError
@@ -65,6 +66,8 @@ def evaluate_model(options: TopDownEvaluation) -> TopDownScores:
         scores, sheet = evaluate(
             predictor, dataset, boxes, truth, entries, draw, options.batch_size
         )
+    if options.write:
+        write_rejected(options.write / "rejected.jsonl", scores.damaged)
     if sheet:
         write_sheet(options.picture, sheet)
     if detections is None:

@@ -59,6 +59,7 @@ def evaluate_mpii_model(
         "size": list(predictor.settings.size),
         "crop": dataclasses.asdict(predictor.settings.crop),
         "reading": dataclasses.asdict(predictor.reading),
+        "images": len(people) - len(damaged),
         "damaged": damaged,
     }
     return dataclasses.replace(scores, protocol=scores.protocol | protocol)

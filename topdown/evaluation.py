@@ -44,21 +44,30 @@ def detected_boxes(dataset: CocoDataset, detections: Detections) -> Boxes:
 
 
 class BoxedImages:
-    """Reads the images of a data set with their boxes, for `read_ahead.example_batches`."""
+    """Reads the images of a data set with their boxes, for `read_ahead.example_batches`.
 
-    def __init__(self, dataset: CocoDataset, boxes: Boxes):
+    Args:
+        dataset: of the images.
+        boxes: of each.
+        rejected: where damaged images are noted; None: in one of its own.
+    """
+
+    def __init__(self, dataset: CocoDataset, boxes: Boxes, rejected: RejectedImages | None = None):
         self.dataset = dataset
-        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+        self.rejected = rejected or RejectedImages.of(dataset)
         self._boxes = boxes
 
     def example(self, image: int) -> dict:
-        """Returns index, image_id, image (one black pixel where it has no boxes), boxes, scores.
+        """Returns index, image_id, image, boxes, scores.
+
+        The image is read also where it has no boxes, so that whose boxes they are does not decide
+        which images are left out.
 
         Raises:
             ImageError: the image is damaged.
         """
         boxes, scores = self._boxes(image)
-        picture = self.dataset.image(image) if len(boxes) else np.zeros((1, 1, 3), np.uint8)
+        picture = self.dataset.image(image)
         identity = {"index": image, "image_id": int(self.dataset.image_ids[image])}
         return {**identity, "image": picture, "boxes": boxes, "scores": scores}
 
@@ -79,7 +88,11 @@ def predicted_images(
 
 
 def evaluate_keypoints(
-    predictor, dataset: CocoDataset, boxes: Boxes | None = None, batch_size: int = 16
+    predictor,
+    dataset: CocoDataset,
+    boxes: Boxes | None = None,
+    batch_size: int = 16,
+    rejected: RejectedImages | None = None,
 ) -> CocoScores:
     """Official COCO keypoint numbers of a data set.
 
@@ -89,9 +102,10 @@ def evaluate_keypoints(
         dataset: all of its images count.
         boxes: of each image; None: the ground truth's.
         batch_size: images read ahead.
+        rejected: where images are noted that are damaged, and not evaluated.
     """
     metric = CocoMetric(truth_of(dataset), "keypoints")
-    images = BoxedImages(dataset, boxes or truth_boxes(dataset))
+    images = BoxedImages(dataset, boxes or truth_boxes(dataset), rejected)
     for example, poses in predicted_images(predictor, images, batch_size):
         update(metric, example["image_id"], poses)
     return metric.result()

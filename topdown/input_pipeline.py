@@ -55,8 +55,7 @@ class PersonSamples:
         self._tables = _tables(people, settings, domains)
         self._crop_options = dataclasses.asdict(settings.crop)
         self._images = ImageCache(self._read, BYTES_KEPT)
-        folders = "+".join(dataset.image_folder.name for dataset in people.datasets)
-        self.rejected = RejectedImages(folders, sum(map(len, people.datasets)))
+        self.rejected = RejectedImages.of(*people.datasets)
 
     def sample(self, row: int, draw: int = 0) -> tuple[np.ndarray, dict, dict]:
         """Makes one sample.

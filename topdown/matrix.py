@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from posekit.datasets.coco import CocoDataset
+from posekit.datasets.rejected import RejectedImages
 from posekit.detections import Detections, read_detections
 from posekit.metrics.coco_boxes import evaluate_detections
 from posekit.skeletons import Skeleton
@@ -64,6 +65,7 @@ class Cell:
         metrics: COCO keypoint numbers, OKS with the test set's sigmas; None where not defined.
         box_ap: person AP of the boxes on the same images; None for "gt".
         images: evaluated.
+        damaged: images that cannot be read, see `RejectedImages.entries`; not evaluated.
         protocol: the fields of `Protocol`, with all heads and the whole reading of this network.
     """
 
@@ -73,6 +75,7 @@ class Cell:
     metrics: dict[str, float | None]
     box_ap: float | None
     images: int
+    damaged: list[dict] = dataclasses.field(default_factory=list)
     protocol: dict = dataclasses.field(default_factory=dict)
 
 
@@ -106,9 +109,11 @@ def evaluate_matrix(
                 box_ap = evaluate_detections(truth_with_ignored(dataset), found).metrics["AP"]
             for name, model in models.items():
                 predictor = protocol.predictor(model, dataset.skeleton)
-                scores = evaluate_keypoints(predictor, dataset, given)
-                count, said = scores.images["evaluated"], _said(protocol, predictor)
-                yield Cell(name, source, test, scores.metrics, box_ap, count, said)
+                rejected = RejectedImages.of(dataset)
+                scores = evaluate_keypoints(predictor, dataset, given, rejected=rejected)
+                counts = scores.images["evaluated"], rejected.entries()
+                said = _said(protocol, predictor)
+                yield Cell(name, source, test, scores.metrics, box_ap, *counts, said)
 
 
 def to_text(cells: list[Cell], metric: str = "AP") -> str:

@@ -1,6 +1,7 @@
 """From a recipe to its network, with the weights that it starts from."""
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -152,15 +153,25 @@ def _trunk(model: keras.Model, heads: dict) -> dict[str, keras.Layer]:
 
 
 def _copy_trunk(target: dict, source: dict, path: Path | str) -> None:
-    for name in sorted(target.keys() | source.keys()):
-        try:
-            target[name].set_weights(source[name].get_weights())
-        except (KeyError, ValueError) as error:
+    """Copies all weights or, where one does not fit, none."""
+    names = sorted(target.keys() | source.keys())
+    pairs = [pair for name in names for pair in _weight_pairs(target.get(name), source.get(name))]
+    for new, old in pairs:
+        shapes = [None if v is None else tuple(v.shape) for v in (new, old)]
+        if shapes[0] != shapes[1]:
             raise UsageError(
-                f"--init {path}: expected a network of the same trunk, received one whose layer "
-                f"{name!r} does not fit ({error}); give the network, backbone, filters, kernel, "
-                "deconvolutions, stacks and depth that it was trained with"
-            ) from error
+                f"--init {path}: expected a network of the same trunk, received one whose "
+                f"{(old if new is None else new).path} has the shape {shapes[1]} and not "
+                f"{shapes[0]}; give the network, backbone, filters, kernel, deconvolutions, stacks "
+                "and depth that it was trained with"
+            )
+    for new, old in pairs:
+        new.assign(old)
+
+
+def _weight_pairs(*layers: keras.Layer | None) -> Iterator[tuple]:
+    """Pairs the weights of two layers of a name; None stands for what one of them lacks."""
+    return itertools.zip_longest(*([] if layer is None else layer.weights for layer in layers))
 
 
 def _copy_keypoints(layer, names: Sequence[str], found: Sequence[tuple], back: bool) -> None:

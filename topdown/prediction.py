@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import posekit.normalization  # noqa: F401  load_model needs the layer
+from posekit.model_loading import load_model
 from posekit.poses import Poses
 from topdown.combination import Combination
 from topdown.crops import crop_people, crop_transforms
@@ -40,7 +40,7 @@ def load_topdown(path: Path | str = PRETRAINED) -> keras.Model:
             "(scripts/train_topdown.py makes one)"
         )
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = load_model(path)
         settings_of(model)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: expected a top-down network, received: {error}") from error

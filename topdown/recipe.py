@@ -124,7 +124,7 @@ class TopDownRecipe(TrainingRecipe):
     epsilon: float = 1e-8
     """Of adam and rmsprop. Mean squared errors of heatmaps are small: their gradients were 1e-7 to
     1e-6 here, where Keras' own 1e-7 would slow the training down; the papers' code has 1e-8."""
-    schedule: Literal["plateau", "step", "cosine"] = "step"
-    """See DROPS; plateau and cosine as in the other trainings."""
+    schedule: Literal["step", "cosine"] = "step"
+    """See DROPS, or a cosine down to 0; no plateau, as the evaluation gives no loss to watch."""
     drops: tuple[int, ...] = (90, 120)
     """Epochs after which the step schedule drops the rate to a tenth."""

@@ -94,7 +94,8 @@ class SsdSamples:
         self.overlap = overlap
         self.augmentation = augmentation
         self.seed = seed
-        self.rejected = RejectedImages(dataset.image_folder.name, len(dataset))
+        parts = dataset.datasets if isinstance(dataset, JoinedDatasets) else [dataset]
+        self.rejected = RejectedImages.of(*parts)
 
     def sample(self, index: int, draw: int = 0) -> tuple[np.ndarray, dict, dict]:
         """Makes one sample.

@@ -8,6 +8,8 @@ from topdown.default_boxes import encode_boxes
 
 BACKGROUND = -1
 """What `match_boxes` says of default boxes without a person."""
+_PAIRS = 1 << 18
+"""Pairs of a default box and a region that are compared at once."""
 
 
 def match_boxes(default_boxes: np.ndarray, boxes: np.ndarray, overlap: float = 0.5) -> np.ndarray:
@@ -64,6 +66,11 @@ def ssd_targets(
 
 def _mostly_inside(default_boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """(A,) bool: more than half of a default box lies in one of the regions (M, 4)."""
+    parts = np.array_split(default_boxes, 1 + len(default_boxes) * len(regions) // _PAIRS)
+    return np.concatenate([_part_inside(part, regions) for part in parts])
+
+
+def _part_inside(default_boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
     low = np.maximum(default_boxes[:, None, :2], regions[None, :, :2])
     high = np.minimum(default_boxes[:, None, 2:], regions[None, :, 2:])
     shared = box_areas(np.concatenate([low, np.maximum(high, low)], axis=-1))

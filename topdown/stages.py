@@ -9,6 +9,7 @@ import json
 from posekit.commands import UsageError
 from posekit.datasets.named import parse_word
 from posekit.loop.runs import RECIPE, RunError, plain_settings, recipe_differences
+from posekit.recipes import MAY_CHANGE
 from topdown.recipe import FineTuning, TopDownRecipe
 
 JOINT, HEADS = "joint", "heads"
@@ -83,7 +84,7 @@ def is_finished(recipe: TopDownRecipe) -> bool:
     lines = [
         f"  {name}: {old!r} -> {new!r}"
         for name, (old, new) in differences.items()
-        if name not in ("output", "init")  # a folder that was moved
+        if name not in MAY_CHANGE
     ]
     if lines:
         raise RunError(

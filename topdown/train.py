@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 import tensorflow as tf
@@ -15,9 +14,16 @@ import tensorflow as tf
 from posekit import draw
 from posekit.atomic_files import replaced_file, write_file
 from posekit.datasets.coco import CocoDataset
+from posekit.datasets.rejected import RejectedImages
 from posekit.loop.distribution import is_chief
 from posekit.metrics.coco_scores import CocoScores
-from posekit.recipe_training import fit_recipe, plan_epochs, plot_log, prepare_process
+from posekit.recipe_training import (
+    fit_recipe,
+    plan_epochs,
+    plot_log,
+    prepare_process,
+    write_picture,
+)
 from posekit.skeletons import Skeleton
 from topdown.augmentation import augmentation_of
 from topdown.domains import chosen, chosen_shares, domain_skeletons, open_splits
@@ -86,8 +92,12 @@ def train_stage(recipe: TopDownRecipe, strategy: tf.distribute.Strategy) -> None
         return pose_loss(outputs, targets, weights, samples.settings, recipe.mining)
 
     def validate(model):
-        samples.rejected.report(run_dir, recipe.bad_images)
-        return figures_of(evaluate(model, recipe, held_out))
+        samples.rejected.report(run_dir / "rejected-train.jsonl", recipe.bad_images)
+        shown = {name: first(dataset, recipe.eval_images) for name, dataset in held_out.items()}
+        rejected = RejectedImages.of(*shown.values())
+        scores = evaluate(model, recipe, shown, rejected=rejected)
+        rejected.report(run_dir / "rejected-val.jsonl", recipe.bad_images)
+        return figures_of(scores)
 
     fit_recipe(
         recipe,
@@ -137,13 +147,19 @@ def evaluate(
     recipe: TopDownRecipe,
     held_out: dict[str, CocoDataset],
     flip: bool = False,
+    rejected: RejectedImages | None = None,
 ) -> dict[str, CocoScores]:
     """Keypoint scores with ground-truth boxes on the first images of every held-out data set."""
     scores = {}
     for name, dataset in held_out.items():
-        dataset = dataset.subset(np.arange(min(recipe.eval_images, len(dataset))))
-        scores[name] = evaluate_keypoints(predictor_for(model, name, flip), dataset)
+        predictor, dataset = predictor_for(model, name, flip), first(dataset, recipe.eval_images)
+        scores[name] = evaluate_keypoints(predictor, dataset, rejected=rejected)
     return scores
+
+
+def first(dataset: CocoDataset, count: int) -> CocoDataset:
+    """The first images of a data set."""
+    return dataset.subset(np.arange(min(count, len(dataset))))
 
 
 def figures_of(scores: dict[str, CocoScores]) -> dict[str, float]:
@@ -164,13 +180,13 @@ def predictor_for(model: keras.Model, name: str, flip: bool = False) -> TopDownP
 
 def draw_people(model: keras.Model, held_out: dict[str, CocoDataset]) -> np.ndarray:
     """Draws the first held-out images with the poses in their true boxes; RGB uint8."""
-    pictures = []
+    size, pictures = settings_of(model).size, []
     for name, dataset in held_out.items():
-        dataset = dataset.subset(np.arange(min(PICTURES, len(dataset))))
+        dataset = first(dataset, PICTURES)
         images = BoxedImages(dataset, truth_boxes(dataset))
         for example, poses in predicted_images(predictor_for(model, name), images):
             pictures.append(draw.draw_poses(example["image"], poses))
-    return draw.tile(pictures, columns=4)
+    return draw.tile(pictures or [np.full((*size, 3), 255, np.uint8)], columns=4)
 
 
 def report(run_dir: Path, recipe: TopDownRecipe, held_out: dict[str, CocoDataset]) -> None:
@@ -191,7 +207,7 @@ def report(run_dir: Path, recipe: TopDownRecipe, held_out: dict[str, CocoDataset
         "reading": dataclasses.asdict(settings.reading),
         "metric": "COCO keypoint AP, OKS",
     }
-    cv2.imwrite(str(run_dir / "predictions.png"), draw_people(model, held_out)[..., ::-1])
+    write_picture(run_dir / "predictions.png", draw_people(model, held_out))
     text = json.dumps({"metrics": metrics, "protocol": protocol}, indent=2, allow_nan=False)
     write_file(run_dir / METRICS, text + "\n")
     for name, value in metrics.items():

@@ -5,8 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-import cv2
-import keras
 import numpy as np
 
 from posekit.atomic_files import write_file
@@ -14,7 +12,14 @@ from posekit.backbones import initialise
 from posekit.datasets.coco import CocoDataset, DatasetError
 from posekit.datasets.named import open_dataset, parse_word
 from posekit.loop.distribution import is_chief
-from posekit.recipe_training import fit_recipe, load_splits, plot_log, prepare_process
+from posekit.model_loading import load_model
+from posekit.recipe_training import (
+    fit_recipe,
+    load_splits,
+    plot_log,
+    prepare_process,
+    write_picture,
+)
 from topdown.ssd import ssd
 from topdown.ssd_augment import SsdAugmentation
 from topdown.ssd_evaluation import draw_boxes, evaluate_ssd
@@ -47,10 +52,10 @@ def train_ssd(recipe: SsdRecipe) -> int:
         return model, model
 
     def validate(model):
-        run_dir = recipe.output / recipe.name
-        train.rejected.report(run_dir, recipe.bad_images)
+        run_dir, limit = recipe.output / recipe.name, recipe.bad_images
+        train.rejected.report(run_dir / "rejected-train.jsonl", limit)
         metrics = evaluate_ssd(model, held_out, recipe.eval_images, recipe.confidences)
-        held_out.rejected.report(run_dir, recipe.bad_images)
+        held_out.rejected.report(run_dir / "rejected-val.jsonl", limit, recipe.eval_images)
         return metrics
 
     run_dir = fit_recipe(
@@ -130,7 +135,7 @@ def with_people(dataset: CocoDataset) -> CocoDataset:
 
 def finish_run(run_dir: Path, recipe: SsdRecipe, held_out: SsdSamples) -> None:
     """Evaluates best.keras, draws curves and predictions, prints the figures."""
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     metrics = evaluate_ssd(model, held_out, recipe.eval_images, recipe.confidences)
     protocol = {
         "model": "best.keras",
@@ -145,7 +150,7 @@ def finish_run(run_dir: Path, recipe: SsdRecipe, held_out: SsdSamples) -> None:
     }
     text = json.dumps({"metrics": metrics, "protocol": protocol}, indent=2, allow_nan=False)
     write_file(run_dir / "metrics.json", text + "\n")
-    cv2.imwrite(str(run_dir / "predictions.png"), draw_boxes(model, held_out)[..., ::-1])
+    write_picture(run_dir / "predictions.png", draw_boxes(model, held_out))
     plot_log(run_dir, ("class", "box_deltas"), ("person_ap", "person_ap50"))
     for name, value in metrics.items():
         print(f"{name:12s} {value:.4g}")

@@ -18,6 +18,7 @@ import numpy as np
 
 from posekit.datasets.number_lists import number_array
 from posekit.gzip_files import plain_file
+from posekit.images import MAX_PIXELS
 from posekit.strict_json import read_json
 
 _NO_SIZE = (0, 0)
@@ -101,8 +102,11 @@ def _entry(item: dict[str, Any], number: int) -> _Entry:
     where = f"entry {number}"
     if "joint_self" in item:
         size = _number(item, "img_height", where), _number(item, "img_width", where)
-        if min(size) < 1:
-            raise ValueError(f"{where}: expected img_height, img_width above 0, received {size}")
+        if min(size) < 1 or size[0] * size[1] > MAX_PIXELS:
+            raise ValueError(
+                f"{where}: expected img_height x img_width of 1 to {MAX_PIXELS} pixels, received "
+                f"{size[0]:g} x {size[1]:g}"
+            )
         points = number_array(item["joint_self"], (16, 3), f"{where}, field joint_self")
         return _Entry(
             name=_text(item, "img_paths", where),

@@ -15,7 +15,11 @@ from posekit.datasets.people_index import (
     index_of_people,
 )
 from posekit.datasets.picture_sizes import picture_sizes
-from posekit.datasets.posetrack_files import PoseTrackSequence, read_sequence
+from posekit.datasets.posetrack_files import (
+    PoseTrackSequence,
+    read_sequence,
+    with_image_ids,
+)
 from posekit.skeletons import POSETRACK
 
 MINVAL = "minval"
@@ -105,10 +109,11 @@ def load_posetrack(
     root = Path(root)
     folder = root / "annotations" / ("val" if split == MINVAL else split)
     try:
-        files = sorted(folder.glob("*.json"))[:: 5 if split == MINVAL else 1]
+        files = sorted(folder.glob("*.json"))
         if not files:
             raise ValueError(f"{folder}: expected the .json files of {split!r} there, found none")
-        return _join([read_sequence(file) for file in files], root, unlabelled, headers)
+        parts = with_image_ids(map(read_sequence, files))
+        return _join(parts[:: 5 if split == MINVAL else 1], root, unlabelled, headers)
     except (ValueError, OSError) as error:
         raise DatasetError(str(error)) from error
 
@@ -167,8 +172,6 @@ def _images(
         read = np.zeros((sequence.max() + 1, 2), np.int32)
         read[sequence[places]] = picture_sizes(root, [names[place] for place in places])
         sizes[unknown] = read[sequence[unknown]]
-    if any(part.image_ids is None for part in parts):
-        return PlainImages(np.arange(1, len(names) + 1), names, sizes)
     ids = np.concatenate([part.image_ids for part in parts])
     values, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():

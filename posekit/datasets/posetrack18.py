@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from posekit.datasets.number_lists import flag, number_array, whole_number
+from posekit.images import MAX_PIXELS
 from posekit.skeletons import POSETRACK, index_map, skeleton_from_category
 
 
@@ -69,8 +70,11 @@ def _size(image: dict[str, Any], where: str) -> tuple[int, int]:
     if "height" not in image and "width" not in image:
         return 0, 0
     height, width = (whole_number(image.get(k), f"{where}, field {k}") for k in ("height", "width"))
-    if min(height, width) < 1:
-        raise ValueError(f"{where}: expected a size above 0, received {height} x {width}")
+    if min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise ValueError(
+            f"{where}: expected height x width of 1 to {MAX_PIXELS} pixels, received "
+            f"{height} x {width}"
+        )
     return height, width
 
 

@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from posekit.datasets.coco_columns import inner_name
 from posekit.datasets.posetrack17 import frames_of_annolist
 from posekit.datasets.posetrack18 import frames_of_images
 from posekit.strict_json import read_json
@@ -84,8 +86,11 @@ def read_columns(path: Path) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError(f"expected an object, received {content!r:.60}")
         if "annolist" in content:
-            return frames_of_annolist(content["annolist"])
-        return frames_of_images(content)
+            columns = frames_of_annolist(content["annolist"])
+        else:
+            columns = frames_of_images(content)
+        columns["file_names"] = [inner_name(name) for name in columns["file_names"]]
+        return columns
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -135,3 +140,18 @@ def _sequence(path: Path, columns: dict[str, Any]) -> PoseTrackSequence:
         head_boxes=np.array(columns["head_boxes"], np.float32).reshape(-1, 4),
         is_crowd=np.array(columns["is_crowd"], bool),
     )
+
+
+def with_image_ids(sequences: Iterable[PoseTrackSequence]) -> list[PoseTrackSequence]:
+    """Numbers the frames of files of 2017, which have no ids, from 1 on through all sequences.
+
+    So boxes that were found in a data set belong to its frames wherever else it is read; read all
+    files of a split before some are chosen.
+    """
+    numbered, first = [], 1
+    for sequence in sequences:
+        ids = np.arange(first, first + len(sequence.file_names))
+        missing = sequence.image_ids is None
+        numbered.append(dataclasses.replace(sequence, image_ids=ids) if missing else sequence)
+        first += len(ids)
+    return numbered

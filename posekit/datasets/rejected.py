@@ -1,8 +1,9 @@
-"""The damaged images of a split: counted, reported, limited."""
+"""The damaged images of data sets: counted, reported, limited."""
 
 import json
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from posekit.atomic_files import write_file
@@ -19,42 +20,66 @@ class RejectedImages:
     """Collects what could not be read; safe to use from several threads.
 
     Args:
-        split: name of the split, for the report.
-        num_images: of the split.
+        num_images: of which they are some.
+        folders: of the pictures; entries are named by their paths from there.
     """
 
-    def __init__(self, split: str, num_images: int):
-        self.split = split
+    def __init__(self, num_images: int, folders: Sequence[Path] = ()):
         self.num_images = num_images
+        self._folders = tuple(folders)
         self._entries: dict[str, dict] = {}
         self._lock = threading.Lock()
 
+    @classmethod
+    def of(cls, *datasets) -> "RejectedImages":
+        """Makes an empty one for the images of data sets, each with `image_folder` and a length."""
+        return cls(sum(map(len, datasets)), [dataset.image_folder for dataset in datasets])
+
     def add(self, error: ImageError) -> None:
         """Notes a damaged image."""
-        name = Path(error.path or "").name
+        path = Path(error.path or "")
+        new = {"path": self._name(path), "reason": error.reason, "count": 0}
         with self._lock:
-            entry = self._entries.setdefault(
-                name, {"path": name, "reason": error.reason, "count": 0}
-            )
+            # By the whole path: PoseTrack's sequences all have a 000001.jpg.
+            entry = self._entries.setdefault(str(path), new)
             entry["count"] += 1
 
     def entries(self) -> list[dict]:
-        """Returns {"path": file name, "reason", "count"} of each, by name."""
+        """Returns {"path": from the folder of pictures, "reason", "count"} of each, by path."""
         with self._lock:
             return [dict(entry) for _, entry in sorted(self._entries.items())]
 
-    def report(self, run_dir: Path, limit: float) -> None:
-        """Writes rejected-SPLIT.jsonl, one entry a line, where there are any.
+    def report(self, path: Path, limit: float, read: int | None = None) -> None:
+        """Writes a JSON Lines file, one entry a line, where there are any.
+
+        Args:
+            path: of the file.
+            limit: greatest share of damaged images.
+            read: how many images were read; None or more than there are: all.
 
         Raises:
-            TooManyBadImages: they are more than `limit`, a share of all images of the split.
+            TooManyBadImages: they are more than `limit` of those that were read.
         """
         entries = self.entries()
         if not entries:
             return
-        path = run_dir / f"rejected-{self.split}.jsonl"
-        write_file(path, "".join(json.dumps(entry) + "\n" for entry in entries))
-        found = f"{len(entries)} of {self.num_images} images are damaged, listed in {path}"
-        if len(entries) > limit * self.num_images:
+        write_rejected(path, entries)
+        count = min(read or self.num_images, self.num_images)
+        found = f"{len(entries)} of {count} images are damaged, listed in {path}"
+        if len(entries) > limit * count:
             raise TooManyBadImages(f"{found}; expected at most {limit:.1%}, see --bad-images")
         print(found, file=sys.stderr)
+
+    def _name(self, path: Path) -> str:
+        """Without the folders above, which are another matter on each machine."""
+        folder = next((folder for folder in self._folders if path.is_relative_to(folder)), None)
+        return path.relative_to(folder).as_posix() if folder else path.name
+
+
+def write_rejected(path: Path, entries: Sequence[dict]) -> None:
+    """Writes `RejectedImages.entries` as JSON Lines.
+
+    Raises:
+        OSError: as `atomic_files.write_file`.
+    """
+    write_file(path, "".join(json.dumps(entry) + "\n" for entry in entries))

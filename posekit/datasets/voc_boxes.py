@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from posekit.datasets.coco import CocoDataset, DatasetError
 from posekit.datasets.people_index import PlainImages, PlainPeople, index_of_people
 from posekit.datasets.safe_xml import read_xml
+from posekit.images import MAX_PIXELS
 from posekit.skeletons import COCO
 
 _TREE = """expected this tree:
@@ -97,7 +98,9 @@ def _listed(root: Path, split: str) -> list[str]:
     except UnicodeDecodeError:
         raise ValueError(f"{found[0]}: expected a text of one id a line") from None
     names = [line.split()[0] for line in lines if line.strip()]
-    wrong = next((name for name in names if Path(name).name != name or "\0" in name), None)
+    # Windows' rules refuse what leads out of the folder on any system.
+    plain = [PureWindowsPath(name).name == name and "\0" not in name for name in names]
+    wrong = None if all(plain) else names[plain.index(False)]
     if wrong is not None or len(set(names)) != len(names):
         raise ValueError(
             f"{found[0]}: expected plain ids, each once, received "
@@ -111,8 +114,10 @@ def _persons(file: Path) -> tuple[tuple[int, int], list[tuple[float, ...]]]:
     root = read_xml(file)
     try:
         size = tuple(int(_number(root, f"size/{side}", "image")) for side in ("height", "width"))
-        if min(size) < 1:
-            raise ValueError(f"image: expected a size above 0, received {size} (height, width)")
+        if min(size) < 1 or size[0] * size[1] > MAX_PIXELS:
+            raise ValueError(
+                f"image: expected 1 to {MAX_PIXELS} pixels, received {size} (height, width)"
+            )
         return size, [_box(item, f"object {i}") for i, item in _objects(root, "person")]
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None

@@ -1,10 +1,5 @@
 """The order of the training data, cut into batches and spread over replicas and workers."""
 
-import contextlib
-import os
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -138,48 +133,3 @@ def _next_batch(iterator: Iterator, step: int):
             f"expected one sample for each index given to load, received fewer (input ended at "
             f"step {step}); give a sample of weight 0 in place of one that cannot be read"
         ) from end
-
-
-class InputWatchdog:
-    """Ends the process, with a message and exit code 1, when the input stands still.
-
-    A blocked `next(iterator)` cannot be interrupted from Python, so a thread watches it.
-
-    Args:
-        timeout: seconds that one batch may take; None or 0 for no limit.
-    """
-
-    def __init__(self, timeout: float | None):
-        self._timeout = timeout
-        self._waiting_since: float | None = None
-        self._closed = threading.Event()
-
-    def __enter__(self):
-        if self._timeout:
-            threading.Thread(target=self._watch, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._closed.set()
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Marks the time spent in the input."""
-        self._waiting_since = time.monotonic()
-        try:
-            yield
-        finally:
-            self._waiting_since = None
-
-    def _watch(self) -> None:
-        while not self._closed.wait(min(1.0, self._timeout / 4)):
-            since = self._waiting_since
-            if since is not None and time.monotonic() - since > self._timeout:
-                print(
-                    f"error: the input gave no batch for {self._timeout:g} s; the last checkpoint "
-                    "is kept. Look for a hanging disk or network folder, then run the same "
-                    "command again, or raise input_timeout where loading is that slow",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                os._exit(1)

@@ -1,9 +1,12 @@
 """SIGTERM and SIGINT as a wish that the loop grants at its next safe point."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
+
+NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequested(BaseException):  # noqa: N818
@@ -24,15 +27,26 @@ class StopSignals:
         self.received = 0
         self._interruptible = False
         self._previous: dict[int, object] = {}
+        self._pipe: tuple[int, int] | None = None
+        self._told = 0
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
+            self._pipe = os.pipe()
+            for end in self._pipe:
+                os.set_blocking(end, False)
+            self._woken_before = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+            for number in NUMBERS:
                 self._previous[number] = signal.signal(number, self._remember)
         return self
 
     def __exit__(self, *_):
         self._restore()
+        if self._pipe is not None:
+            signal.set_wakeup_fd(self._woken_before)
+            for end in self._pipe:
+                os.close(end)
+            self._pipe = None
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -44,6 +58,18 @@ class StopSignals:
             yield
         finally:
             self._interruptible = False
+
+    def arrived(self) -> int:
+        """Number of the signal, or 0; knows it, in any thread, while the main one is blocked.
+
+        The system writes a signal's number into a pipe at once. The handler, which sets `received`,
+        runs only once the main thread is back in Python.
+        """
+        with contextlib.suppress(BlockingIOError):
+            if not self._told and self._pipe is not None:
+                found = [number for number in os.read(self._pipe[0], 512) if number in NUMBERS]
+                self._told = found[0] if found else 0
+        return self.received or self._told
 
     @property
     def exit_code(self) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from posekit.loop.batches import InputWatchdog
 from posekit.loop.interruption import StopSignals
 from posekit.loop.logs import RunLog
+from posekit.loop.watchdog import InputWatchdog
 
 
 @dataclasses.dataclass

@@ -7,9 +7,11 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from posekit.atomic_files import remove_unfinished, write_file
@@ -49,10 +51,7 @@ def opened_run(
             folder.mkdir(parents=True, exist_ok=True)
         lock = open(run_dir / LOCK, "a+")
     except OSError as error:
-        raise RunError(
-            f"expected a folder that can be written, received {run_dir} ({error.strerror}); "
-            "choose another or change its permissions"
-        ) from error
+        raise _not_writable(run_dir, error) from error
     with lock:
         _take_lock(lock, run_dir)
         for folder in (run_dir, run_dir / CHECKPOINTS, run_dir / PICTURES):
@@ -60,6 +59,20 @@ def opened_run(
         _check_recipe(run_dir, settings, may_change)
         _write_recipe(run_dir, settings)
         yield run_dir
+
+
+def check_writable(run_dir: Path | str) -> None:
+    """Tries to write where a run folder is, or would be made; leaves nothing there.
+
+    Raises:
+        RunError: that is not possible.
+    """
+    run_dir = Path(run_dir).absolute()
+    folder = next(path for path in (run_dir, *run_dir.parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _not_writable(run_dir, error) from error
 
 
 def plain_settings(settings: object) -> dict:
@@ -82,12 +95,15 @@ def recipe_differences(before: dict, now: dict) -> dict[str, tuple[object, objec
 
 
 def hidden_path(text: str) -> str:
-    """Shortens absolute paths, also after `=`: "--data=/home/x/coco" -> "--data=.../coco"."""
-    whole = text.startswith(("/", "~"))
-    head, equals, tail = ("", "", text) if whole else text.partition("=")
-    if tail.startswith(("/", "~")):
-        tail = f".../{PurePath(tail).name}"
-    return f"{head}{equals}{tail}"
+    """Shortens absolute paths, also behind "=", ":" and ",": "coco:/home/x/a" -> "coco:.../a"."""
+    return _without_paths(text, lambda path: f".../{PurePath(path).name}")
+
+
+def _not_writable(run_dir: Path, error: OSError) -> RunError:
+    return RunError(
+        f"expected a folder that can be written, received {run_dir} ({error.strerror}); "
+        "choose another or change its permissions"
+    )
 
 
 def _take_lock(lock, run_dir: Path) -> None:
@@ -167,13 +183,20 @@ def _plain(value: object) -> object:
         return plain_settings(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, (str, PurePath)):
-        absolute = str(value).startswith(("/", "~"))
-        is_path = absolute or isinstance(value, PurePath)
-        return _hashed_path(str(value)) if is_path else hidden_path(value)
+    if isinstance(value, PurePath):
+        return _hashed_path(str(value))
+    if isinstance(value, str):
+        return _without_paths(value, _hashed_path)
     if isinstance(value, (bool, int, float, type(None))):
         return value
     return value.item() if hasattr(value, "item") else getattr(value, "name", repr(value))
+
+
+def _without_paths(text: str, shorten: Callable[[str], str]) -> str:
+    """Replaces absolute paths, which say whose machine it is."""
+    if text.startswith(("/", "~")):
+        return shorten(text)
+    return re.sub("(?<=[=:,])[/~][^,]*", lambda match: shorten(match[0]), text)
 
 
 def _hashed_path(text: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from posekit.atomic_files import write_file
-from posekit.loop.distribution import on_chief
+from posekit.loop.distribution import on_chief, worker_position
 from posekit.loop.loop_state import Loop
 from posekit.loop.resuming import save_progress
 
@@ -32,13 +32,15 @@ def train_epoch(loop: Loop, batches: Iterator) -> None:
     done = progress.step - progress.epoch * loop.steps
     if done == 0:
         loop.callbacks.on_epoch_begin(progress.epoch)
+    # Of several workers, one alone cannot save.
+    save = (lambda: save_progress(loop)) if worker_position(loop.strategy)[1] == 1 else None
     loop.log.start_epoch(progress.epoch + 1, loop.steps, done)
     for number in range(done, loop.steps):
         started = time.monotonic()
         loop.callbacks.on_train_batch_begin(number)
         if number + 1 == loop.steps:  # a schedule's rate is another one after the step
             progress.lr = float(keras.ops.convert_to_numpy(loop.optimizer.learning_rate))
-        with loop.watchdog.waiting():
+        with loop.watchdog.waiting(save):
             batch = next(batches)
         terms, stop = _train_batch(loop, batch)
         progress.seconds += time.monotonic() - started

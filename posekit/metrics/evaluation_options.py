@@ -29,9 +29,11 @@ class CocoEvaluation:
     """MODEL: images that are read ahead and predicted at once."""
     flip: bool = False
     """MODEL: also reads the mirrored images, or crops."""
+    bad_images: float = 0.01
+    """MODEL: greatest share of damaged images; with more the exit code is 3."""
     write: Path | None = None
     """MODEL: folder to write keypoints.json to, and boxes.json of a joined model: results for the
-    other form."""
+    other form; and rejected.jsonl, the damaged images."""
     picture: Path | None = None
     """MODEL: PNG of the first images, truth left and prediction right."""
     annotations: Path | None = None
@@ -96,6 +98,17 @@ def check_form(options: CocoEvaluation) -> None:
     for name in ("curves", "picture", "write"):
         check_place(name, getattr(options, name))
     check_run(options.images, options.batch_size)
+    check_limit(options.bad_images)
+
+
+def check_limit(bad_images: float) -> None:
+    """Refuses a share out of its range.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    if not 0 <= bad_images <= 1:
+        raise UsageError(f"--bad-images: expected a share from 0 to 1, received {bad_images}")
 
 
 def check_run(images: int | None, batch_size: int, scales: tuple[float, ...] = (1.0,)) -> None:

@@ -13,6 +13,24 @@ def damaged_text(damaged: list[dict]) -> list[str]:
     return [f"damaged, not evaluated: {one['path']}: {one['reason']}" for one in damaged]
 
 
+def exit_code_of(damaged: list[dict], evaluated: int, limit: float) -> int:
+    """Says how an evaluation ended.
+
+    Args:
+        damaged: images, see `RejectedImages.entries`.
+        evaluated: how many others there were.
+        limit: greatest share of damaged images.
+
+    Returns:
+        0: at most so many were damaged; 3: more; 2: all.
+    """
+    if not damaged:
+        return 0
+    if not evaluated:
+        return 2
+    return 3 if len(damaged) > limit * (evaluated + len(damaged)) else 0
+
+
 def show_progress(done: int, count: int) -> None:
     """Writes how many images are done over the last such line, where stderr is a terminal."""
     if sys.stderr.isatty():

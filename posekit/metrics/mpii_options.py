@@ -7,6 +7,7 @@ from typing import Literal
 import tyro
 
 from posekit.commands import UsageError
+from posekit.metrics.evaluation_options import check_limit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,8 @@ class MpiiEvaluation:
     """MODEL: also reads the mirrored crops."""
     domain: str | None = None
     """MODEL: head to read, by its name; none: that with the most of MPII's keypoints."""
+    bad_images: float = 0.01
+    """MODEL: greatest share of damaged images; with more the exit code is 3."""
     annotations: Path | None = None
     """Ground truth with head boxes: gt_valid.mat, detections_our_format.mat, annot_valid.h5, the
     official mpii_human_pose_v1_u12_1.mat, or a folder with one of the first three. With a MODEL it
@@ -43,6 +46,7 @@ def check(options: MpiiEvaluation) -> None:
     of_model = options.model or options.data or options.flip or options.domain
     if of_model and (options.results or options.origin != "auto"):
         raise UsageError("expected --results, or MODEL --data FOLDER, received options of both")
+    check_limit(options.bad_images)
     names = ("model", "data") if of_model else ("annotations", "results")
     for name in (*names, "annotations") if options.annotations else names:
         path = getattr(options, name)

@@ -13,7 +13,7 @@ import rich.progress
 
 from posekit.commands import UsageError
 from posekit.datasets.read_ahead import example_batches
-from posekit.images import ImageError, image_orientation, read_image
+from posekit.images import ImageError, image_orientation, is_animated, read_image
 from posekit.photos.photo_names import Photo, check_output, find_files, photos_of
 from posekit.photos.prediction_folder import FILES_OF_THE_WHOLE, PredictionFolder, prediction_folder
 from posekit.strict_json import write_json
@@ -147,6 +147,8 @@ class PhotoReader:
         """
         path = self._photos[index].path
         image = read_image(path, exif=True)
+        if is_animated(path):
+            print(f"note: of the animation {path} the first frame counts", file=sys.stderr)
         return {"index": index, "image": image, "orientation": image_orientation(path)}
 
 

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from posekit.atomic_files import remove_unfinished, replaced_file, write_file
+from posekit.atomic_files import WriteError, remove_unfinished, replaced_file, write_file
 from posekit.checkpoints import (
     CheckpointError,
     assign_variables,
@@ -91,7 +91,10 @@ def test_no_whole_checkpoint_is_an_error_not_a_fresh_start(tmp_path):
 def test_full_disk_leaves_the_old_ones(tmp_path):
     write_checkpoint(tmp_path, ARRAYS, {"step": 1}, 1)
     large = {"model 0": np.zeros(100_000)}
-    with file_size_limit(50_000), pytest.raises(OSError, match="older ones are intact"):
+    with (
+        file_size_limit(50_000),
+        pytest.raises(WriteError, match="checkpoint 000002-step-2.*before is intact"),
+    ):
         write_checkpoint(tmp_path, large, {"step": 2}, 2)
     assert names(tmp_path) == ["000001-step-1"]
     assert read_newest_checkpoint(tmp_path)[1] == {"step": 1}
@@ -99,7 +102,7 @@ def test_full_disk_leaves_the_old_ones(tmp_path):
 
 def test_full_disk_leaves_the_old_file(tmp_path):
     write_file(tmp_path / "log.csv", "old")
-    with file_size_limit(1000), pytest.raises(OSError):
+    with file_size_limit(1000), pytest.raises(WriteError, match="could not write log.csv"):
         write_file(tmp_path / "log.csv", "x" * 2000)
     assert (tmp_path / "log.csv").read_text() == "old" and names(tmp_path) == ["log.csv"]
     with pytest.raises(KeyError), replaced_file(tmp_path / "log.csv") as temporary:
@@ -124,9 +127,8 @@ def test_variables_are_put_back_all_or_none():
         assign_variables(arrays, model=other[:1])
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(50, marks=pytest.mark.slow)])
-def test_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, kills):
-    """Saves in an endless loop, killed at random moments."""
+def test_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
+    """Saves in an endless loop, killed at random moments; tests/faults does so fifty times."""
     script = textwrap.dedent("""
         import sys, numpy as np
         from posekit.checkpoints import read_newest_checkpoint, write_checkpoint
@@ -139,7 +141,7 @@ def test_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, kills):
     chance = random.Random(0)
     steps = [0]
     write_checkpoint(tmp_path, {"model 0": np.zeros(1)}, {"step": 0}, 0)
-    for _ in range(kills):
+    for _ in range(8):
         with subprocess.Popen(
             [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE
         ) as process:

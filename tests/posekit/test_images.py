@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from posekit.images import ImageError, decode_image, image_size, read_image
+from posekit.images import (
+    ImageError,
+    decode_image,
+    image_orientation,
+    image_size,
+    is_animated,
+    read_image,
+)
 
 Y, X = np.mgrid[:48, :64]
 RGB = np.stack([4 * X, 5 * Y, 2 * (X + Y)], axis=-1).astype(np.uint8)
@@ -254,6 +261,43 @@ def test_exif_is_ignored_by_default_and_applied_on_request(orientation, name):
     assert upright.shape == (expected.height, expected.width, 3)
     assert np.abs(upright.astype(int) - np.asarray(expected)).max() <= 2
     assert upright.flags.c_contiguous
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def test_exif_behind_the_pixels_of_a_png_is_found_without_decoding_them(tmp_path):
+    data = encoded(COLOUR, "PNG", exif=turned(6))
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    late = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+    np.testing.assert_array_equal(decode_image(late, exif=True), decode_image(data, exif=True))
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_bomb(50000, 50000)[:-12] + data[start:end] + data[-12:])
+    assert image_orientation(path) == 6  # decoding would take 7.5 GB
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_damaged_exif_counts_as_none(name, tmp_path):
+    data = encoded(COLOUR, name, exif=turned(6))
+    place = data.index(b"MM\0*")
+    data = data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :]
+    if name == "PNG":
+        start = data.index(b"eXIf")
+        end = start + 4 + int.from_bytes(data[start - 4 : start], "big")
+        data = data[:end] + struct.pack(">I", zlib.crc32(data[start:end])) + data[end + 4 :]
+    assert decode_image(data, exif=True).shape == (48, 64, 3)
+    (tmp_path / "a").write_bytes(data)
+    assert image_orientation(tmp_path / "a") == 1
+
+
+def test_animations_are_known(tmp_path):
+    for kind in ("gif animated", "webp animated", "gif", "webp", "png", "jpeg", "bmp"):
+        (tmp_path / "a").write_bytes(KINDS[kind][0])
+        assert is_animated(tmp_path / "a") == ("animated" in kind)
 
 
 def test_threads_and_tf_data_agree_with_one_thread():

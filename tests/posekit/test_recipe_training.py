@@ -1,11 +1,20 @@
 import dataclasses
+import resource
 
 import numpy as np
 import pytest
 
+from posekit.atomic_files import WriteError
 from posekit.backbones import initialise, make_backbone
 from posekit.commands import UsageError
-from posekit.recipe_training import Plateau, make_callbacks, make_optimizer, plan_epochs
+from posekit.images import read_image
+from posekit.recipe_training import (
+    Plateau,
+    make_callbacks,
+    make_optimizer,
+    plan_epochs,
+    write_picture,
+)
 from posekit.recipes import TrainingRecipe
 
 RECIPE = TrainingRecipe(batch_size=6, epochs=80)
@@ -59,6 +68,22 @@ def test_each_optimizer_takes_its_options():
     assert type(make(optimizer="rmsprop")).__name__ == "RMSprop"
     assert type(make()).__name__ == "Adam" and make().weight_decay is None
     assert make(epsilon=1e-8).epsilon == make(optimizer="rmsprop", epsilon=1e-8).epsilon == 1e-8
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
+    picture = np.zeros((40, 50, 3), np.uint8)
+    picture[..., 0] = 200
+    write_picture(tmp_path / "a.png", picture)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture)
+    before = (tmp_path / "a.png").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))  # writing more raises OSError
+    try:
+        with pytest.raises(WriteError, match="could not write a.png"):
+            write_picture(tmp_path / "a.png", picture)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "a.png").read_bytes() == before
 
 
 def test_plateau_counts_evaluations_only():

@@ -263,6 +263,8 @@ def test_settings_that_do_not_fit_end_with_a_message_and_code_2(tmp_path):
         fit_line(tmp_path, num_examples=0)
     with pytest.raises(UsageError, match="use a multiple of 1"):
         fit_line(tmp_path, batch_size=0)
+    with pytest.raises(UsageError, match="expected seconds without a batch"):
+        fit_line(tmp_path, input_timeout=-1.0)
     assert (UsageError.exit_code, WorkerLost.exit_code, ChiefFailed.exit_code) == (2, 1, 1)
     assert not list(tmp_path.iterdir())
 

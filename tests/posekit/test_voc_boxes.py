@@ -78,7 +78,8 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbb">]><annotation>&b;</an
         (annotation(thing(box=(1, 2, "x", 4))), r"a\.xml: object 0: expected a number as bndbox/x"),
         (annotation(thing(box=(1, 2, "nan", 4))), "object 0: expected a number"),
         (annotation(thing("dog"), "<object><name>person</name></object>"), "object 1: expected"),
-        (annotation(size=(0, 5)), r"image: expected a size above 0"),
+        (annotation(size=(0, 5)), "image: expected 1 to .* pixels"),
+        (annotation(size=("1e300", 5)), "image: expected 1 to .* pixels"),
         ("<annotation/>", "image: expected a number as size/height, received None"),
     ],
 )

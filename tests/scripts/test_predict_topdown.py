@@ -27,12 +27,16 @@ def test_photos_become_files(tmp_path):
     save_keras(joined(), tmp_path / "boxes.keras")
     save_keras(random_network(), tmp_path / "poses.keras")
     Image.fromarray(photo(0)).save(tmp_path / "photo.png")
-    models = "--detector", "boxes.keras", "--model", "poses.keras"
+    refused = run(tmp_path, "photo.png", "--model", "poses.keras")
+    assert refused.returncode == 2 and "received a model of kind topdown" in refused.stderr
+    (tmp_path / "run").mkdir()
+    (tmp_path / "boxes.keras").rename(tmp_path / "run" / "best.keras")
+    models = "--detector", "run", "--model", "poses.keras"
     done = run(tmp_path, "photo.png", "--topdown", *models, "--as-annotations", "--flip")
     assert done.returncode == 0, done.stderr
     out = tmp_path / "predictions"
     found = read_json(out / "photo.json")
-    assert found["model"] == ["boxes.keras", "poses.keras"] and "mask" not in found
+    assert found["model"] == ["best.keras", "poses.keras"] and "mask" not in found
     assert found["people"] and len(found["people"][0]["keypoints"]) == 17
     assert all(0 <= person["box_score"] <= 1 for person in found["people"])
     wholes = {"results.json", "images.json", "annotations.json", "rejected.json"}

@@ -68,7 +68,7 @@ def damaged(tmp_path_factory) -> Path:
 
 
 def test_a_damaged_image_is_passed_over_and_reported(damaged, tmp_path):
-    words = ("--data", damaged, "--output", tmp_path, "--epochs", 1, "--bad-images", 0.2)
+    words = ("--data", damaged, "--output", tmp_path, "--epochs", 1, "--bad-images", 0.4)
     done = run("demo", *TINY, *words)
     folder = tmp_path / "demo"
     for split in ("train", "val"):

@@ -1,7 +1,9 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from posekit.images import ImageError, decode_image
@@ -37,3 +39,21 @@ def test_handlers_are_put_back():
     with StopSignals():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_another_thread_hears_of_a_signal_while_the_main_one_is_blocked():
+    """Sorting holds the main thread for a second; it would be interrupted in a sleep."""
+    heard = []
+    with StopSignals() as signals, ThreadPoolExecutor(1) as pool:
+
+        def listen():
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not signals.arrived():
+                pass
+            heard.append((signals.arrived(), signals.received))
+
+        assert signals.arrived() == 0
+        pool.submit(listen)
+        np.sort(np.random.default_rng(0).random(10_000_000))
+    assert heard == [(signal.SIGTERM, 0)]

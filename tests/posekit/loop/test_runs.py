@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from posekit.checkpoints import write_checkpoint
-from posekit.loop.runs import RunError, hidden_path, opened_run, plain_settings, recipe_differences
+from posekit.loop.runs import (
+    RunError,
+    check_writable,
+    hidden_path,
+    opened_run,
+    plain_settings,
+    recipe_differences,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +131,16 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
             pass
     with pytest.raises(RunError, match="choose another"), opened_run("/proc/run", {}):
         pass
+
+
+def test_a_folder_is_tried_before_it_is_made(tmp_path):
+    check_writable(tmp_path / "not" / "yet")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="file/run .*choose another"):
+        check_writable(tmp_path / "file" / "run")
+    with pytest.raises(RunError, match="expected a folder that can be written"):
+        check_writable("/proc/run")
 
 
 def test_half_written_files_of_a_killed_run_are_removed(tmp_path):
