@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo crowds topdown test slow lint
+.PHONY: demo crowds topdown test faults slow
 demo: $(VENV)/ready
 	$(VENV)/bin/python scripts/train_keypoint.py demo
 
@@ -27,6 +27,10 @@ topdown: $(VENV)/ready
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	$(VENV)/bin/python -m pytest
+
+# The faults of docs/RELIABILITY.md whose tests take more than ten seconds; test runs the others.
+faults: $(VENV)/ready
+	$(VENV)/bin/python -m pytest tests/faults -m slow
 
 slow: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -m slow
