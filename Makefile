@@ -1,6 +1,8 @@
 # Each target sets up its own environment in .venv; needs Python 3.11-3.13, git and make only.
 PYTHON ?= python3
 VENV := .venv
+# Two processes; the tests of a file stay together, so that what they share is made once.
+TWO := -n 2 --dist loadfile
 
 .PHONY: demo crowds topdown test faults slow
 demo: $(VENV)/ready
@@ -26,14 +28,14 @@ topdown: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(TWO)
 
 # The faults of docs/RELIABILITY.md whose tests take more than ten seconds; test runs the others.
 faults: $(VENV)/ready
-	$(VENV)/bin/python -m pytest tests/faults -m slow
+	$(VENV)/bin/python -m pytest tests/faults -m slow $(TWO)
 
 slow: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -m slow
+	$(VENV)/bin/python -m pytest -m slow $(TWO)
 
 # Debian keeps what python3 -m venv needs in a package of its own.
 $(VENV)/ready: setup.cfg pyproject.toml

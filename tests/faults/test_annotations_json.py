@@ -1,10 +1,10 @@
 """JSON files that are cut, nested, enormous, or give a key twice, through every loader."""
 
 import json
-import resource
 
 import pytest
 from annotation_forms import FORMS, write_form
+from peak_memory import growth
 
 MEGABYTE = 1 << 20
 LINES = ("tracks",)
@@ -63,9 +63,7 @@ def test_a8_two_gigabytes_are_not_read(name, tmp_path):
     path, text = write_form(name, tmp_path)
     with path.open("r+b") as file:
         file.truncate(2 << 30)  # zeros that take no space
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(FORMS[name].ours, match="bytes"):
+    with growth() as grown, pytest.raises(FORMS[name].ours, match="bytes"):
         FORMS[name].use(path, tmp_path)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown * 1024 < 300 * MEGABYTE
+    assert grown.kilobytes * 1024 < 300 * MEGABYTE
     assert json.loads(text.splitlines()[0])

@@ -5,12 +5,12 @@ quarter of the people and with all of them; and at last the greatest memory of t
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from peak_memory import peak
 
 PEOPLE = 1200
 SIDE = 1344
@@ -152,7 +152,7 @@ def main() -> None:
         TASKS[name](PEOPLE // 4, Path(folder))
         seconds = [_seconds(TASKS[name], count, Path(folder)) for count in (PEOPLE // 4, PEOPLE)]
         print(json.dumps({"task": name, "seconds": seconds}), flush=True)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(peak() // 1024)
 
 
 def _seconds(task, count: int, folder: Path) -> float:

@@ -43,11 +43,12 @@ def test_handlers_are_put_back():
 
 
 def test_another_thread_hears_of_a_signal_while_the_main_one_is_blocked():
-    """Sorting holds the main thread for a second; it would be interrupted in a sleep."""
-    heard = []
+    """Sorting holds the main thread for seconds; it would be interrupted in a sleep."""
+    heard, numbers = [], np.random.default_rng(0).random(30_000_000)
     with StopSignals() as signals, ThreadPoolExecutor(1) as pool:
 
         def listen():
+            time.sleep(0.2)  # until the sorting has begun
             os.kill(os.getpid(), signal.SIGTERM)
             while not signals.arrived():
                 pass
@@ -55,5 +56,5 @@ def test_another_thread_hears_of_a_signal_while_the_main_one_is_blocked():
 
         assert signals.arrived() == 0
         pool.submit(listen)
-        np.sort(np.random.default_rng(0).random(10_000_000))
+        np.sort(numbers)
     assert heard == [(signal.SIGTERM, 0)]
