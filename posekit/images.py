@@ -154,11 +154,18 @@ def image_orientation(path: str | os.PathLike) -> int:
 def is_animated(path: str | os.PathLike) -> bool:
     """Tells whether a picture file has frames behind the first one, which alone is read.
 
+    Where what is behind it is damaged, nobody knows: False. It is no reason to refuse the first.
+
     Raises:
         ImageError: as `read_image`, as far as the header tells.
     """
-    with _opened(path) as file, _as_image_error(path):
-        return bool(getattr(_open_header(file, path), "is_animated", False))
+    with _opened(path) as file:
+        header = _open_header(file, path)
+        try:
+            with _as_image_error(path):
+                return bool(getattr(header, "is_animated", False))
+        except ImageError:
+            return False
 
 
 @contextlib.contextmanager
