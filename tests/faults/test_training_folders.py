@@ -41,6 +41,7 @@ def test_t7_what_decides_nothing_may_change_and_is_said(finished, capsys):
     assert "recipe.input_timeout: 600.0 -> 60.0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_t8_a_second_run_in_the_folder_is_refused(tmp_path, capsys):
     words, log = ("prn", tmp_path, "--epochs", 12), tmp_path / "log.txt"
     process = start(words_of(*words), log)
