@@ -156,3 +156,18 @@ def test_strict_reading_of_annotations(tmp_path):
     with pytest.raises(ValueError, match="annotation_ids: expected each once, received 5 again"):
         read_sequence(tmp_path / "b.json", strict=True)
     assert len(read_sequence(tmp_path / "b.json").frame) == 3
+
+
+def test_the_order_of_a_file_is_that_of_posetrack18(tmp_path):
+    """As its annotation files have it; swapped sides would be right by name, and wrong by place."""
+    keypoints = np.zeros((1, 15, 3))
+    keypoints[0, POSETRACK.names.index("right_wrist")] = [7, 8, 0.5]
+    poses = Poses(keypoints, np.ones(1), np.zeros((1, 4)), POSETRACK)
+    write_posetrack18(tmp_path / "a.json", [10], NAMES[:1], [poses])
+    content = json.loads((tmp_path / "a.json").read_text())
+    sides = "shoulder elbow wrist hip knee ankle".split()
+    names = ["nose", "head_bottom", "head_top", "left_ear", "right_ear"]
+    names += [f"{side}_{joint}" for joint in sides for side in ("left", "right")]
+    assert content["categories"][0]["keypoints"] == names
+    assert content["annotations"][0]["keypoints"][3 * 10 : 3 * 11] == [7, 8, 1]
+    assert sum(content["annotations"][0]["scores"]) == 0.5
