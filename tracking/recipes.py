@@ -73,16 +73,13 @@ _TABLE_5 = {
 }
 
 _MDPN = TrackRecipe(
-    TrackerSettings(
+    # Section 2.2, "Tracking"; boxes of several detectors are merged at 0.6.
+    dataclasses.replace(
+        _SIMPLE_BASELINES,
         similarity="flow",
         queue=8,
         matching="hungarian",
-        gate=0.0,
-        box_threshold=0.5,
-        keypoint_threshold=0.4,
         box_nms=0.6,
-        oks_nms=0.4,
-        propagation=False,
         shortest=2,
     ),
     network="mdpn-r50",
