@@ -1,6 +1,5 @@
 """Damaged pictures through every reader: pixels or our own error, never more, and one verdict."""
 
-import signal
 import time
 
 import numpy as np
@@ -99,19 +98,6 @@ def answer(read, errors=(ImageError, VideoError)):
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
 def decode(data):
     return decode_in_graph(data)
-
-
-@pytest.fixture
-def watch():
-    """Turns a hang into an error."""
-
-    def stop(*_):
-        raise TimeoutError(f"expected an answer within {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    yield signal.alarm
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def spoil(kind, folder, watch, count):

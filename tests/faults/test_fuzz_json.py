@@ -1,7 +1,5 @@
 """Damaged annotations and results through every loader: an answer or our own error, never more."""
 
-import signal
-
 import numpy as np
 import pytest
 from annotation_forms import FORMS, write_form
@@ -10,23 +8,6 @@ from json_mutations import mutated
 SECONDS = 5
 """Longest time that a damaged file may take."""
 TOTAL = 2000
-
-
-class HangError(BaseException):
-    """Of a type that no loader catches."""
-
-
-@pytest.fixture
-def watch():
-    """Sets the seconds until what runs is taken for hanging; 0: none."""
-
-    def stop(*_):
-        raise HangError(f"expected an answer within {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    yield signal.alarm
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def spoil(name, folder, watch, count):
