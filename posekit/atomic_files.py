@@ -66,6 +66,21 @@ def write_file(path: Path | str, content: bytes | str) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def whole_files(folder: Path | str, ending: str | tuple[str, ...]) -> list[Path]:
+    """Lists the files of a folder by the ending of their names, without those being written.
+
+    Args:
+        folder: looked at without its sub-folders.
+        ending: such as ".json"; or several.
+
+    Returns:
+        Sorted paths, without hidden files: a temporary file of `replaced_file` is one, and so is
+        the "._name" that macOS puts beside each file of an archive. None for a missing folder.
+    """
+    paths = (path for path in Path(folder).glob("*") if path.name.endswith(ending))
+    return sorted(path for path in paths if not path.name.startswith(".") and path.is_file())
+
+
 def remove_unfinished(folder: Path | str) -> None:
     """Removes what a killed process left half written in a folder."""
     for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):

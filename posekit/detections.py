@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit.atomic_files import write_file
+from posekit.atomic_files import whole_files, write_file
 from posekit.boxes import box_areas, xywh_to_xyxy, xyxy_to_xywh
 from posekit.metrics.coco_results import read_results
 
@@ -156,7 +156,7 @@ def write_detections(path: str | Path, detections: Detections) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.name.endswith(_SUFFIXES))
+    found = whole_files(folder, _SUFFIXES)
     if not found:
         raise DetectionsError(f"{folder}: expected COCO results, {' or '.join(_SUFFIXES)} files")
     return found

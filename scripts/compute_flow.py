@@ -18,6 +18,7 @@ from typing import Literal
 
 import tyro
 
+from posekit.atomic_files import whole_files
 from posekit.commands import UsageError, run
 
 
@@ -75,7 +76,7 @@ def check(options: FlowComputation) -> None:
     """
     if options.output.exists() and not options.output.is_dir():
         raise UsageError(f"--output: expected a folder, received the file {options.output}")
-    if options.form == "flo" and any(options.output.glob("*.flo")):
+    if options.form == "flo" and whole_files(options.output, ".flo"):
         raise UsageError(
             f"--output: expected a folder without .flo files, there are some in {options.output}; "
             "remove them, or take another one"

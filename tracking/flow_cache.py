@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit.atomic_files import replaced_file
+from posekit.atomic_files import replaced_file, whole_files
 from posekit.frames import Frame
 from tracking.flow import FlowSource, check_pair
 from tracking.flow_field import Flow
@@ -150,7 +150,7 @@ def read_packed(path: str | Path, size: tuple[int, int]) -> Flow | None:
 def remove_oldest(folder: Path, limit: int) -> None:
     """Removes the oldest files of a cache until the others take at most `limit` bytes."""
     sizes = []
-    for path in folder.glob("*.npz"):
+    for path in whole_files(folder, ".npz"):
         try:
             facts = path.stat()
         except FileNotFoundError:  # another process removed it

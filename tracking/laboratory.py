@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posekit.atomic_files import whole_files
 from posekit.datasets.picture_sizes import picture_sizes
 from posekit.datasets.posetrack_files import (
     PoseTrackSequence,
@@ -84,7 +85,7 @@ def read_sequences(
         LaboratoryError: there are none, or they cannot be used.
     """
     folder = root / "annotations" / ("val" if split == "minval" else split)
-    files = sorted(folder.glob("*.json"))
+    files = whole_files(folder, ".json")
     if not files:
         raise LaboratoryError(f"{folder}: expected annotations of PoseTrack there, found none")
     shown = root if pictures else None

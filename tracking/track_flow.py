@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
+from posekit.atomic_files import whole_files
 from posekit.commands import UsageError
 from tracking.flo_files import FloFolder, Naming
 from tracking.flow import DisFlow, FlowSource, Preset
@@ -88,7 +89,7 @@ def flow_facts(word: str) -> tuple[dict[str, str], tuple[Path, ...]]:
 def _digest_of(folder: Path) -> str:
     """Of the names and sizes of its .flo files, and of some bytes of each."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.glob("*.flo") if path.is_file()):
+    for path in whole_files(folder, ".flo"):
         size = path.stat().st_size
         digest.update(f"{path.name}\0{size}\n".encode(errors="surrogateescape"))
         with path.open("rb") as file:

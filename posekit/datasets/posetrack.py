@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posekit.atomic_files import whole_files
 from posekit.boxes import clip_boxes
 from posekit.datasets.coco import CocoDataset, DatasetError
 from posekit.datasets.masks import Segmentations, polygon_points
@@ -109,7 +110,7 @@ def load_posetrack(
     root = Path(root)
     folder = root / "annotations" / ("val" if split == MINVAL else split)
     try:
-        files = sorted(folder.glob("*.json"))
+        files = whole_files(folder, ".json")
         if not files:
             raise ValueError(f"{folder}: expected the .json files of {split!r} there, found none")
         parts = with_image_ids(map(read_sequence, files))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from posekit.atomic_files import whole_files
 from posekit.datasets.posetrack_files import read_sequence
 from posekit.datasets.posetrack_results import read_results
 from posekit.metrics.coco import EvaluationError
@@ -55,7 +56,7 @@ def paired_files(annotations: Path, results: Path) -> list[tuple[Path, Path]]:
 
 
 def _json_files(path: Path) -> dict[str, Path]:
-    files = [path] if path.is_file() else sorted(path.glob("*.json"))
+    files = [path] if path.is_file() else whole_files(path, ".json")
     if not files:
         raise EvaluationError(f"{path}: expected .json files, one sequence each, found none")
     return {file.name: file for file in files}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from posekit.atomic_files import replaced_file
 from posekit.frames import Frame
 from tracking.flow import DisFlow
 from tracking.flow_cache import STEP, CachedFlow, read_packed, remove_oldest, write_packed
@@ -135,6 +136,15 @@ def test_a_limited_folder_loses_its_oldest_files(tmp_path):
     assert not list((tmp_path / "all").iterdir())
 
 
+def test_what_another_process_is_writing_is_not_removed(tmp_path):
+    flow = Flow(np.zeros((*SIZE, 2)))
+    write_packed(tmp_path / "done.npz", flow)
+    with replaced_file(tmp_path / "begun.npz") as scratch:
+        scratch.write_bytes(b"half")
+        remove_oldest(tmp_path, 0)
+        assert list(tmp_path.iterdir()) == [scratch]
+
+
 def test_sources_without_key_are_refused(tmp_path):
     with pytest.raises(ValueError, match="`key`, received function"):
         CachedFlow(lambda first, second: None, tmp_path)
@@ -163,6 +173,6 @@ def test_two_processes_share_a_folder(tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
     running = [subprocess.Popen(command, **pipes) for _ in range(2)]
-    said = [process.communicate(timeout=60) for process in running]
+    said = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0, 0], said
     assert said[0][0] == said[1][0] and not list(tmp_path.glob(".tmp*"))
