@@ -124,7 +124,7 @@ def _join(
 ) -> PoseTrackDataset:
     first = np.cumsum([0, *(len(part.file_names) for part in parts)])
     frame = np.concatenate([part.frame + n for part, n in zip(parts, first, strict=False)])
-    keypoints = np.concatenate([part.keypoints for part in parts])
+    keypoints = np.concatenate([part.keypoints for part in parts]).astype(np.float32)
     tracks = np.concatenate([part.track_ids for part in parts])
     crowd = np.concatenate([part.is_crowd for part in parts])
     labelled = np.concatenate([part.labelled for part in parts])
@@ -150,7 +150,7 @@ def _join(
         labelled=labelled,
         ignore_regions=tuple(regions for part in parts for regions in part.ignore_regions),
         track_ids=tracks[kept],
-        head_boxes=np.concatenate([part.head_boxes for part in parts])[kept],
+        head_boxes=np.concatenate([part.head_boxes for part in parts])[kept].astype(np.float32),
     )
 
 

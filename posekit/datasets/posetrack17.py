@@ -15,7 +15,7 @@ def frames_of_annolist(annolist: Any) -> dict[str, list[Any]]:
         ValueError: naming the frame and person, and what was expected.
     """
     names = ("file_names", "sizes", "labelled", "ignore_regions")
-    of_people = ("frame", "keypoints", "scores", "track_ids", "head_boxes", "is_crowd")
+    of_people = ("frame", "keypoints", "scores", "track_ids", "head_boxes", "listed", "is_crowd")
     columns = {"image_ids": None, "annotation_ids": []} | {
         name: [] for name in (*names, *of_people)
     }
@@ -39,13 +39,15 @@ def frames_of_annolist(annolist: Any) -> dict[str, list[Any]]:
     return columns
 
 
-def _person(person: dict[str, Any], where: str) -> tuple[np.ndarray, np.ndarray, int, np.ndarray]:
-    """Returns keypoints (15, 3), their scores, track id and head box; there may be no point."""
+def _person(person: dict[str, Any], where: str) -> tuple[Any, ...]:
+    """Returns keypoints (15, 3), their scores, track id, head box, and whether there is a list."""
     keypoints, scores = np.zeros((15, 3)), np.full(15, np.nan)
     for point in _points(person.get("annopoints"), where):
         number = whole_number(_one(point.get("id")), f"{where}, point id")
         if not 0 <= number < POSETRACK.num_keypoints:
             raise ValueError(f"{where}: expected point ids 0 to 14, received {number}")
+        if keypoints[number, 2]:
+            raise ValueError(f"{where}: expected each point id once, received {number} again")
         at = f"{where}, point {number}"
         keypoints[number] = *_place(point, at), 1
         score = _one(point.get("score"))
@@ -53,9 +55,10 @@ def _person(person: dict[str, Any], where: str) -> tuple[np.ndarray, np.ndarray,
     track = _one(person.get("track_id"))
     track = -1 if track is None else whole_number(track, f"{where}, field track_id")
     corners = [_one(person.get(name)) for name in ("x1", "y1", "x2", "y2")]
-    if None in corners:
-        return keypoints, scores, track, np.full(4, np.nan)
-    return keypoints, scores, track, number_array(corners, (4,), f"{where}, head box")
+    head = np.full(4, np.nan)
+    if None not in corners:
+        head = number_array(corners, (4,), f"{where}, head box")
+    return keypoints, scores, track, head, bool(_one(person.get("annopoints")))
 
 
 def _regions(value: Any, where: str) -> tuple[np.ndarray, ...]:

@@ -21,6 +21,7 @@ def frames_of_images(content: dict[str, Any]) -> dict[str, list[Any]]:
     places = {number: row for row, number in enumerate(columns["image_ids"])}
     rows = [_person(person, i, places, order) for i, person in enumerate(people)]
     names = ("frame", "keypoints", "scores", "track_ids", "head_boxes", "is_crowd")
+    columns["listed"] = [True] * len(people)
     columns["annotation_ids"] = [person.get("id") for person in people]
     return columns | {name: [row[n] for row in rows] for n, name in enumerate(names)}
 

@@ -27,10 +27,11 @@ class PoseTrackSequence:
         labelled: (F,) bool.
         ignore_regions: F tuples of (P, 2) polygons of points, where nobody is annotated.
         frame: (A,) int64 rows of the people's frames.
-        keypoints: (A, 15, 3) float32 x, y, v of `skeletons.POSETRACK`; v is 2 where there is one.
+        keypoints: (A, 15, 3) float64 x, y, v of `skeletons.POSETRACK`; v is 2 where there is one.
         track_ids: (A,) int64; -1 for none.
-        head_boxes: (A, 4) float32 xyxy; NaN for none.
+        head_boxes: (A, 4) float64 xyxy; NaN for none.
         is_crowd: (A,) bool.
+        listed: (A,) bool, False for who has not even an empty list of keypoints.
     """
 
     file: Path
@@ -45,6 +46,7 @@ class PoseTrackSequence:
     track_ids: np.ndarray
     head_boxes: np.ndarray
     is_crowd: np.ndarray
+    listed: np.ndarray
 
 
 def read_sequence(path: str | Path, strict: bool = False) -> PoseTrackSequence:
@@ -96,18 +98,27 @@ def read_columns(path: Path) -> dict[str, Any]:
 
 
 def present(keypoints: np.ndarray) -> np.ndarray:
-    """Returns keypoints (N, 15, 3) of files as float32 x, y, v; v is 2 where there is one."""
-    keypoints = np.asarray(keypoints, np.float32).reshape(-1, 15, 3)
+    """Returns keypoints (N, 15, 3) of files as float64 x, y, v; v is 2 where there is one."""
+    keypoints = np.asarray(keypoints, np.float64).reshape(-1, 15, 3)
     there = (keypoints != 0).any(axis=2, keepdims=True)
-    return np.concatenate([keypoints[..., :2], 2 * there], axis=2).astype(np.float32)
+    return np.concatenate([keypoints[..., :2], 2 * there], axis=2)
+
+
+def refuse_repeated(path: Path, columns: dict[str, Any], name: str) -> None:
+    """Refuses `image_ids` or `annotation_ids` of `read_columns` that are given twice.
+
+    Raises:
+        ValueError: naming the file and the first of them.
+    """
+    given = Counter(repr(number) for number in columns[name] or [] if number is not None)
+    twice = [number for number, times in given.items() if times > 1]
+    if twice:
+        raise ValueError(f"{path}: {name}: expected each once, received {twice[0]:.40} again")
 
 
 def _refuse_loose(path: Path, columns: dict[str, Any]) -> None:
     for name in ("image_ids", "annotation_ids"):
-        given = Counter(repr(number) for number in columns[name] or [] if number is not None)
-        twice = [number for number, times in given.items() if times > 1]
-        if twice:
-            raise ValueError(f"{path}: {name}: expected each once, received {twice[0]:.40} again")
+        refuse_repeated(path, columns, name)
     for row, regions in enumerate(columns["ignore_regions"]):
         short = [len(region) for region in regions if len(region) < 3]
         if short:
@@ -137,8 +148,9 @@ def _sequence(path: Path, columns: dict[str, Any]) -> PoseTrackSequence:
         frame=frame,
         keypoints=present(columns["keypoints"]),
         track_ids=np.array(columns["track_ids"], np.int64),
-        head_boxes=np.array(columns["head_boxes"], np.float32).reshape(-1, 4),
+        head_boxes=np.array(columns["head_boxes"], np.float64).reshape(-1, 4),
         is_crowd=np.array(columns["is_crowd"], bool),
+        listed=np.array(columns["listed"], bool),
     )
 
 

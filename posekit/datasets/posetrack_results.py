@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from posekit.boxes import box_of_keypoints, xyxy_to_xywh
-from posekit.datasets.posetrack_files import present, read_columns
+from posekit.datasets.posetrack_files import present, read_columns, refuse_repeated
 from posekit.json_lists import json_object
 from posekit.poses import Poses, shortest_floats
 from posekit.skeletons import POSETRACK, POSETRACK_FILE, Skeleton, remap_keypoints
@@ -26,9 +26,10 @@ class PredictedSequence:
         file: where they come from, for messages; its stem names the sequence.
         num_frames: of the sequence, with those in which nobody was found.
         frame: (B,) int64 rows of the people's frames, ascending.
-        keypoints: (B, 15, 3) float32 x, y, v of `skeletons.POSETRACK`; v is 2 where there is one.
+        keypoints: (B, 15, 3) float64 x, y, v of `skeletons.POSETRACK`; v is 2 where there is one.
         scores: (B, 15) float64 of the keypoints; NaN where there is none.
         track_ids: (B,) int64; -1 for none.
+        listed: (B,) bool, False for who has not even an empty list of keypoints.
         image_ids: (F,) int64, where the predictions say them.
         file_names: F names of the frames, where the predictions say them.
     """
@@ -39,6 +40,7 @@ class PredictedSequence:
     keypoints: np.ndarray
     scores: np.ndarray
     track_ids: np.ndarray
+    listed: np.ndarray
     image_ids: np.ndarray | None = None
     file_names: tuple[str, ...] | None = None
 
@@ -56,6 +58,7 @@ def read_results(path: str | Path) -> PredictedSequence:
     """
     path = Path(path)
     columns = read_columns(path)
+    refuse_repeated(path, columns, "image_ids")
     order = np.argsort(np.array(columns["frame"], np.int64), kind="stable")
     ids = columns["image_ids"]
     keypoints = present(columns["keypoints"])[order]
@@ -67,6 +70,7 @@ def read_results(path: str | Path) -> PredictedSequence:
         keypoints=keypoints,
         scores=np.where(keypoints[..., 2] > 0, scores, np.nan),
         track_ids=np.maximum(np.array(columns["track_ids"], np.int64)[order], -1),
+        listed=np.array(columns["listed"], bool)[order],
         image_ids=None if ids is None else np.array(ids, np.int64),
         file_names=tuple(columns["file_names"]),
     )
@@ -97,9 +101,10 @@ def predicted_sequence(
         file=Path(file),
         num_frames=len(parts),
         frame=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
-        keypoints=np.where(there[..., None], places, 0).astype(np.float32),
+        keypoints=np.where(there[..., None], places, 0).astype(np.float64),
         scores=np.where(there, keypoints[..., 2], np.nan),
         track_ids=np.concatenate([*map(_track_ids, parts), np.zeros(0, np.int64)]),
+        listed=np.ones(len(keypoints), bool),
         image_ids=None if image_ids is None else np.array(image_ids, np.int64),
         file_names=None if file_names is None else tuple(file_names),
     )

@@ -54,20 +54,24 @@ class PoseTrackScores:
 
     @property
     def motp(self) -> np.ndarray | None:
-        """As `MotCounts.motp`; with `compat`, 0 for a class never matched."""
-        if self.mot is None:
-            return None
-        return np.nan_to_num(self.mot.motp) if self.compat else self.mot.motp
+        """As `MotCounts.motp`; 0 for a class never matched; NaN for one never annotated.
+
+        With `compat` that is 0, too.
+        """
+        return self.mot and self._of_annotated(np.nan_to_num(self.mot.motp))
 
     @property
     def precision(self) -> np.ndarray | None:
-        """As `MotCounts.precision`."""
-        return None if self.mot is None else self.mot.precision
+        """As `MotCounts.precision`; NaN for a class never annotated, with `compat` 0."""
+        return self.mot and self._of_annotated(self.mot.precision)
 
     @property
     def recall(self) -> np.ndarray | None:
         """As `MotCounts.recall`."""
         return None if self.mot is None else self.mot.recall
+
+    def _of_annotated(self, values: np.ndarray) -> np.ndarray:
+        return values if self.compat else np.where(self.mot.annotated > 0, values, np.nan)
 
     def figures(self) -> dict[str, np.ndarray | None]:
         """Returns all measures by name: `ap`, `mota`, `motp`, `precision`, `recall`, `hota`..."""
@@ -113,9 +117,10 @@ def evaluate(
         predictions: S in the same order, frames in the same order.
         compat: as poseval does, with its faults: the last frame of a sequence left out of MOTA,
             a frame without predictions or, after cleaning, annotations counted as one miss and one
-            false positive, keypoints that nobody has and nobody predicts as AP 0, columns without
-            value where one of their keypoints has none, MOTP 0 where nothing matches, missing
-            scores as -9999, equal scores in any order.
+            false positive (but not where somebody has an empty list of keypoints), keypoints that
+            nobody has as precision 0 where they are predicted and as AP 0 where not, MOTP 0
+            too, columns without value where one of their keypoints has none, missing scores as
+            -9999, equal scores in any order.
         estimate_heads: as `posetrack_heads.head_sizes`.
 
     Raises:

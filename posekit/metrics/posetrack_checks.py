@@ -43,8 +43,8 @@ def check_tracked(sequences: Sequence[PoseTrackSequence | PredictedSequence]) ->
         at = next(i for i, rows in enumerate(missing) if rows.any())
         raise EvaluationError(
             f"{_place(sequences[at], np.flatnonzero(missing[at])[0])}: expected a track id as "
-            f"others have, found none ({lacking} of {people} people are without); give one to "
-            "everybody, or to nobody to compute AP alone"
+            f"others have, found none or a negative one ({lacking} of {people} people are "
+            "without); give one to everybody, or to nobody to compute AP alone"
         )
     return lacking == 0
 

@@ -73,8 +73,9 @@ def mot_counts(
     Args:
         pair: of one sequence.
         frames: what `pair.frames()` yields.
-        compat: as poseval: the last frame does not count; a frame without annotated or without
-            predicted people is one miss and one false positive of each class; where two annotated
+        compat: as poseval: the last frame does not count; a frame in which a side has nobody,
+            not even with an empty list of keypoints, is one miss and one false positive of each
+            class; where two annotated
             people remember the same track, it is of the first in the file, else of the one who had
             it last.
 
@@ -107,7 +108,8 @@ class _Follower:
             distance = np.where(matched, distances, 0).sum(axis=(0, 1))
         else:
             matches, switches, distance = np.zeros((3, 15), np.int64)
-            if self._compat:
+            sides = self._pair.truth, self._pair.prediction
+            if self._compat and not all(side.somebody[self._now - 1] for side in sides):
                 annotated = predicted = np.ones(15, np.int64)
         return MotCounts(
             annotated, matches, annotated - matches, predicted - matches, switches, distance

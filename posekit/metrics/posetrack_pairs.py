@@ -20,12 +20,15 @@ class People:
         places: (N, 15, 2) float64 x, y.
         there: (N, 15) bool.
         track_ids: (N,) int64.
+        somebody: (F,) bool, frames that have people for poseval: where there is no ignore region,
+            those without any keypoint count there if they have at least an empty list.
     """
 
     frame: np.ndarray
     places: np.ndarray
     there: np.ndarray
     track_ids: np.ndarray
+    somebody: np.ndarray
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -129,12 +132,16 @@ def _people(
             here = sequence.frame == frame
             inside = inside_any(sequence.keypoints[here, :, :2], truth.ignore_regions[frame])
             there[here] &= ~inside
-    rows = np.flatnonzero(there.any(axis=1))
+    left = there.any(axis=1)
+    cut = np.array([bool(regions) for regions in truth.ignore_regions], bool)[sequence.frame]
+    somebody = np.isin(counted, sequence.frame[left | (sequence.listed & ~cut)])
+    rows = np.flatnonzero(left)
     rows = rows[np.argsort(sequence.frame[rows], kind="stable")]
     people = People(
         frame=np.searchsorted(counted, sequence.frame[rows]),
-        places=sequence.keypoints[rows, :, :2].astype(np.float64),
+        places=sequence.keypoints[rows, :, :2],
         there=there[rows],
         track_ids=sequence.track_ids[rows],
+        somebody=somebody,
     )
     return people, rows

@@ -32,8 +32,10 @@ def frames(tracked=True, seed=0):
 
 def assert_same(a, b):
     assert a.num_frames == b.num_frames
-    for name in ("frame", "keypoints", "track_ids"):
+    for name in ("frame", "track_ids", "listed"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    # Poses are float32; files have the shortest decimals that say the same.
+    np.testing.assert_array_equal(*(x.keypoints.astype(np.float32) for x in (a, b)))
     np.testing.assert_allclose(a.scores, b.scores, rtol=1e-6)
 
 
@@ -134,6 +136,18 @@ def test_faulty_files_of_2017_are_refused(tmp_path):
     del point["score"]
     (tmp_path / "a.json").write_text(json.dumps(content))
     assert np.isnan(read_results(tmp_path / "a.json").scores[1, point["id"][0]])
+    content["annolist"][0]["annorect"][1]["annopoints"][0]["point"].append(point)
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"annorect.1.: expected each point id once, received \d+"):
+        read_results(tmp_path / "a.json")
+
+
+def test_people_of_2017_without_a_list_of_points_are_told_from_those_with_an_empty_one(tmp_path):
+    people = [{"annopoints": [{"point": []}]}, {"annopoints": []}, {}]
+    frame = {"image": [{"name": "000342_mpii/000000.jpg"}], "annorect": people}
+    (tmp_path / "a.json").write_text(json.dumps({"annolist": [frame]}))
+    for read in (read_results, read_sequence):
+        assert read(tmp_path / "a.json").listed.tolist() == [True, False, False]
 
 
 def test_strict_reading_of_annotations(tmp_path):
@@ -151,6 +165,8 @@ def test_strict_reading_of_annotations(tmp_path):
         (tmp_path / "b.json").write_text(json.dumps(content | {"images": images}))
         with pytest.raises(ValueError, match=message):
             read_sequence(tmp_path / "b.json", strict=True)
+    with pytest.raises(ValueError, match="image_ids: expected each once, received 10 again"):
+        read_results(tmp_path / "b.json")
     people = [person | {"id": 5} for person in content["annotations"]]
     (tmp_path / "b.json").write_text(json.dumps(content | {"annotations": people}))
     with pytest.raises(ValueError, match="annotation_ids: expected each once, received 5 again"):

@@ -24,10 +24,11 @@ def truth(people, num_frames=None, regions=(), heads=None, **changes):
         "labelled": np.isin(np.arange(count), frame),
         "ignore_regions": tuple(dict(regions).get(i, ()) for i in range(count)),
         "frame": np.array(frame, np.int64),
-        "keypoints": np.where(keypoints == -1, 0, keypoints).astype(np.float32),
+        "keypoints": np.where(keypoints == -1, 0, keypoints),
         "track_ids": np.array(tracks, np.int64),
-        "head_boxes": np.array(heads or [HEAD] * len(frame), np.float32).reshape(-1, 4),
+        "head_boxes": np.array(heads or [HEAD] * len(frame), float).reshape(-1, 4),
         "is_crowd": np.zeros(len(frame), bool),
+        "listed": keypoints[..., 2].any(axis=1),
     }
     return PoseTrackSequence(**fields | changes)
 
@@ -44,9 +45,10 @@ def prediction(people, num_frames, **changes):
         "file": Path("results/000342_mpii.json"),
         "num_frames": num_frames,
         "frame": np.array(frame, np.int64),
-        "keypoints": keypoints.astype(np.float32),
+        "keypoints": keypoints,
         "scores": scores,
         "track_ids": np.array(tracks, np.int64),
+        "listed": keypoints[..., 2].any(axis=1),
     }
     return PredictedSequence(**fields | changes)
 

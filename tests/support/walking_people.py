@@ -36,6 +36,7 @@ def annotated(frames):
         track_ids=np.array(tracks),
         head_boxes=np.tile([0.0, 0, 6, 8], (len(rows), 1)),
         is_crowd=np.zeros(len(rows), bool),
+        listed=np.ones(len(rows), bool),
     )
 
 

@@ -84,11 +84,12 @@ def test_a_frame_without_predictions_is_real_misses():
     assert compat["misses"] == compat["false_positives"] == 1 and compat["annotated"] == 4
 
 
-def test_nothing_matched_has_no_motp_but_0_in_poseval():
+def test_nothing_matched_has_motp_0_and_nothing_annotated_none_but_0_in_poseval():
     annotated = [(f, 1, {0: (100, 50), 1: (100, 90)}) for f in range(2)]
     predicted = [(f, 1, {0: (100, 50), 1: (300, 90)}) for f in range(2)]
     sequences = [truth(annotated)], [prediction(predicted, 2)]
-    assert np.isnan(evaluate(*sequences).motp[1]) and evaluate(*sequences).mean("motp") == 100
+    scores = evaluate(*sequences)
+    assert scores.motp[1] == 0 and np.isnan(scores.motp[2]) and scores.mean("motp") == 50
     compat = evaluate(*sequences, compat=True)
     assert compat.motp[1] == 0 and compat.mean("motp") == pytest.approx(100 / 15)
     assert evaluate(*sequences).mota[:2].tolist() == [100, -100]
@@ -165,3 +166,27 @@ def test_the_order_of_the_people_does_not_matter(seed):
     other = evaluate([truth(shuffled[0], 10)], [prediction(renamed, 10)])
     for name, values in scores.figures().items():
         np.testing.assert_allclose(other.figures()[name], values, err_msg=name)
+
+
+def test_compat_takes_an_empty_list_of_keypoints_for_somebody():
+    # Nobody is found in frame 1: a miss. Where nobody stands there, poseval says one false positive
+    # too; an empty list of keypoints is somebody for it, but not in a frame with ignore regions.
+    annotated = [(f, 0, {0: (f, 5)}) for f in range(3)]
+    predicted = [(0, 0, {0: (0, 5)}), (1, 0, {}), (2, 0, {0: (2, 5)})]
+    far = [np.array([[90.0, 90], [95, 90], [95, 95]])]
+    cases = [([0, 2], (), 1), ([0, 1, 2], (), 0), ([0, 1, 2], {1: far}, 1)]
+    for listed, regions, false_positives in cases:
+        rows = np.isin(range(3), listed)
+        pair = [truth(annotated, regions=regions)], [prediction(predicted, 3, listed=rows)]
+        mot = evaluate(*pair, compat=True).mot
+        assert [mot.misses[0], mot.false_positives[0]] == [1, false_positives]
+        mot = evaluate(*pair).mot
+        assert [mot.misses[0], mot.false_positives[0]] == [1, 0]
+
+
+def test_what_nobody_has_leaves_no_hole_in_the_mean_precision():
+    annotated = [(0, 0, {0: (0, 5)}), (1, 0, {0: (1, 5)})]
+    predicted = [(f, 0, {0: (f, 5), 3: (50, 5)}) for f in range(2)]
+    pair = [truth(annotated)], [prediction(predicted, 2)]
+    assert evaluate(*pair).mean("precision") == 100
+    assert evaluate(*pair, compat=True).mean("precision") == 50
