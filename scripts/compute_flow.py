@@ -74,8 +74,6 @@ def check(options: FlowComputation) -> None:
     Raises:
         UsageError: naming it.
     """
-    if options.output.exists() and not options.output.is_dir():
-        raise UsageError(f"--output: expected a folder, received the file {options.output}")
     if options.form == "flo" and whole_files(options.output, ".flo"):
         raise UsageError(
             f"--output: expected a folder without .flo files, there are some in {options.output}; "
@@ -102,13 +100,14 @@ def flow_source(options: FlowComputation):
 
 def writer(source, options: FlowComputation):
     """Returns what computes and writes a pair of frames, or returns why it cannot."""
+    from tracking.flo_files import flo_name, write_flo
+    from tracking.flow_choice import flow_folder
+
+    flow_folder(options.output)
     if options.form == "cache":
         from tracking.flow_cache import CachedFlow
 
         source = CachedFlow(source, options.output)
-    from tracking.flo_files import flo_name, write_flo
-
-    options.output.mkdir(parents=True, exist_ok=True)
 
     def write(first, second) -> str | None:
         if first.size != second.size:

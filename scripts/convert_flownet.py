@@ -11,7 +11,7 @@ from typing import Literal
 
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import UsageError, check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ def main() -> int:
     options = tyro.cli(Conversion, description=__doc__)
     if options.output.suffix != ".keras":
         raise UsageError(f"expected an output that ends in .keras, received {options.output}")
+    check_output("OUTPUT", options.output)
     from posekit.checkpoints import save_keras  # late: --help answers at once
     from posekit.colours import BGR, RGB
     from posekit.weights.flownet import load_flownet, width_of
@@ -41,9 +42,9 @@ def main() -> int:
         state = read_state(options.checkpoint)
         model = flownet_s(width_of(state))
         load_flownet(model, state, {"bgr": BGR, "rgb": RGB, None: None}[options.order])
-        save_keras(model, options.output)
     except (ValueError, OSError) as error:
         raise UsageError(f"{options.checkpoint}: {error}") from error
+    save_keras(model, options.output)
     print(f"{options.output}: FlowNet2-S, {model.count_params():,} parameters")
     return 0
 

@@ -18,6 +18,7 @@ in report.json), 130 and 143: interrupted, go on with --resume.
 """
 
 import dataclasses
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -65,13 +66,14 @@ class Tracking:
     """Folder that keeps the flow for the next run."""
     output: Path = Path("tracks")
     """Folder to write into."""
-    formats: tuple[Literal["posetrack18", "coco", "csv", "mot"], ...] = (
+    formats: tuple[Literal["posetrack18", "posetrack17", "coco", "csv", "mot"], ...] = (
         "posetrack18",
         "coco",
         "csv",
         "mot",
     )
-    """Forms to write beside tracks.jsonl."""
+    """Forms to write beside tracks.jsonl. In that of 2017 frames are known by their file names, so
+    eval_posetrack.py takes it for any annotated folder of pictures."""
     video: bool = True
     """Write the annotated video."""
     trail: int = 30
@@ -111,8 +113,7 @@ def main() -> int:
 
 def defaults(words: list[str]) -> Tracking:
     """Puts the settings of the recipe among the words, so that other words can change them."""
-    pairs = zip(words, [*words[1:], ""], strict=True)
-    named = [value for word, value in pairs if word == "--recipe"]
+    named = [value for word, value in itertools.pairwise(words) if word == "--recipe"]
     named += [word.partition("=")[2] for word in words if word.startswith("--recipe=")]
     name = named[-1] if named else ""
     if name not in ("", "list", *RECIPES):
@@ -140,8 +141,8 @@ def check(options: Tracking) -> None:
 
 
 def say_what_is_ignored(options: Tracking) -> None:
-    """Names options that the kind of flow leaves without effect, in a line on stderr."""
-    from tracking.track_flow import kind_of_flow
+    """Names options that the source or the kind of flow leaves without effect, on stderr."""
+    from tracking.flow_choice import kind_of_flow
 
     kind, tracker = kind_of_flow(options.flow), options.tracker
     without_flow = {
@@ -154,17 +155,19 @@ def say_what_is_ignored(options: Tracking) -> None:
         ignored.append("--flow-cache")
     if ignored:
         print(f"ignored beside --flow {options.flow}: {', '.join(ignored)}", file=sys.stderr)
+    if options.rate is not None and not Path(options.source).is_dir():
+        print("ignored beside a video, which has times of its own: --rate", file=sys.stderr)
 
 
 def track(options: Tracking):
     """Puts the parts together and runs them; returns the report."""
     from posekit.draw_tracks import TrackDrawer  # late: --help answers at once
     from posekit.video.reading import open_video
+    from tracking.flow_choice import flow_facts, flow_of
     from tracking.pipeline import PoseTracker
-    from tracking.track_flow import flow_facts, flow_of
-    from tracking.track_resume import check_output
-    from tracking.track_source import make_header
-    from tracking.track_video import TrackOptions, track_video
+    from tracking.run.resume import check_output
+    from tracking.run.source import make_header
+    from tracking.run.video import TrackOptions, track_video
 
     video = open_video(options.source, options.rate)
     check_output(video.path, options.output, options.resume, options.overwrite)
@@ -211,26 +214,20 @@ def topdown_estimator(options: Tracking) -> tuple:
     path = path or PRETRAINED
     heads = Combination("first", options.heads, head="interpolate") if options.heads else None
     predictor = TopDownPredictor(load_topdown(path), options.flip, combination=heads)
-    detect, detector = detector_of(options.detector)
-    return VideoEstimator(predictor, detect), (detector, path)
+    detector = detector_of(options.detector)
+    return VideoEstimator(predictor, detector.predict), (detector.path, path)
 
 
-def detector_of(path: Path | None) -> tuple:
-    """Returns images -> (boxes, scores) of each, and the path of the detector's file."""
+def detector_of(path: Path | None):
+    """Returns a detector of people's boxes, with the `path` of its file."""
     from posekit.model_files import kind_of_model, model_file
 
-    path = path and model_file(path, "multiposenet", "ssd")
+    path = path and model_file(path, "multiposenet", "ssd")  # before TensorFlow
     if path and kind_of_model(path) == "ssd":
         from topdown.detector import PersonDetector
-
-        return PersonDetector(path).predict, path
-    from multiposenet.model import PRETRAINED, load_multiposenet
-    from multiposenet.video_estimator import VideoEstimator
-    from posekit.frames import Frame
-
-    path = path or PRETRAINED
-    estimator = VideoEstimator(load_multiposenet(path))
-    return lambda images: [estimator.detect(Frame(image, 0)) for image in images], path
+    else:
+        from multiposenet.detector import PersonDetector
+    return PersonDetector(path)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ Without --data it draws PoseTrack-like videos with their exact flow. Simulated n
 annotations and make mistakes; they need no pictures. Boxes, poses and flow are kept in --cache, so
 that rows share them. Writes into --output: table.md, rows.json, each row's results as
 eval_posetrack.py reads them, and with --frontier a picture of MOTA over mAP at many thresholds.
+Frames whose pictures are damaged have no people; they are named on stderr and in rejected.jsonl.
+Exit code 0: done, 3: more than --bad-images of them, 2: all of them, or wrong options.
 """
 
 import dataclasses
@@ -71,6 +73,8 @@ class Laboratory:
     """Evaluate as the official toolkit does, with its quirks."""
     estimate_heads: bool = False
     """Where a person has no head box, take the head's size from neck and head top."""
+    bad_images: float = 0.01
+    """Greatest share of damaged pictures; with more the exit code is 3."""
     output: Path = Path("runs/track_lab")
     """Folder to write into."""
     cache: Path = Path("runs/track_lab_cache")
@@ -86,37 +90,53 @@ def main() -> int:
         print("\n".join(f"{name}: {about}" for name, (about, _) in ALL_RECIPES.items()))
         return 0
     recipes = rows_of(options)
-    from tracking import laboratory, laboratory_report, laboratory_setup  # late: --help is quick
+    from tracking.laboratory import report, rows, setup  # late: --help is quick
 
     names = ("data", "split", "flow", "cache", "every", "seed")
-    setup = laboratory_setup.Setup(**{name: getattr(options, name) for name in names})
-    sequences = setup.sequences(options.model is not None, options.sequences)
+    laboratory = setup.Setup(**{name: getattr(options, name) for name in names})
+    sequences = laboratory.sequences(options.model is not None, options.sequences)
     definitions = options.poseval_compat, options.estimate_heads
-    laboratory_report.check(sequences, options.estimate_heads)
+    report.check(sequences, options.estimate_heads)
     estimators = estimators_of(options)
     tell = lambda name: print(f"{name}: done", file=sys.stderr)  # noqa: E731
-    results = laboratory.run_rows(recipes, sequences, estimators, tell)
+    results = rows.run_rows(recipes, sequences, estimators, tell)
     lines = []
     for name, result in results.items():
-        scores = laboratory_report.score(result, sequences, *definitions)
-        lines.append(laboratory_report.line_of(name, result, scores))
-        laboratory_report.write_results(options.output / name, result, sequences)
-    text = laboratory_report.to_text(lines)
-    laboratory_setup.write_tables(options.output, text, lines)
+        scores = report.score(result, sequences, *definitions)
+        lines.append(report.line_of(name, result, scores))
+        report.write_results(options.output / name, result, sequences)
+    text = report.to_text(lines)
+    setup.write_tables(options.output, text, lines)
     print(json.dumps(lines, allow_nan=False) if options.json else text)
     for name, result in results.items():
         shown = sequences[: options.videos]
-        laboratory_setup.draw_videos(options.output / name, result, shown, setup.root)
+        setup.draw_videos(options.output / name, result, shown, laboratory.root)
     if options.frontier:
         path = options.output / f"frontier-{options.frontier}.png"
         recipe = changed(ALL_RECIPES[options.frontier][1], options)
-        laboratory_setup.frontier(path, recipe, sequences, estimators, definitions)
+        setup.frontier(path, recipe, sequences, estimators, definitions)
         print(path, file=sys.stderr)
-    return 0
+    return say_what_is_damaged(options, sequences)
+
+
+def say_what_is_damaged(options: Laboratory, sequences: list) -> int:
+    """Lists the pictures that could not be read, on stderr and in a file; returns the exit code."""
+    from posekit.datasets.rejected import write_rejected
+    from posekit.metrics.evaluation_report import exit_code_of
+
+    damaged = sequences[0].rejected.entries()
+    for one in damaged:
+        print(f"damaged, without people: {one['path']}: {one['reason']}", file=sys.stderr)
+    if damaged:
+        write_rejected(options.output / "rejected.jsonl", damaged)
+    frames = sum(len(sequence.truth.file_names) for sequence in sequences)
+    return exit_code_of(damaged, frames - len(damaged), options.bad_images)
 
 
 def rows_of(options: Laboratory) -> dict:
     """Returns the recipes that are asked for, by name."""
+    from posekit.metrics.evaluation_options import check_limit
+
     names = (*options.rows, *([options.frontier] if options.frontier else []))
     unknown = [name for name in names if name not in ALL_RECIPES]
     if unknown:
@@ -133,12 +153,13 @@ def rows_of(options: Laboratory) -> dict:
         or (options.sequences is not None and options.sequences < 1)
     ):
         raise UsageError("expected --every and --sequences from 1, --videos from 0")
+    check_limit(options.bad_images)
     if options.gate is not None and not 0 <= options.gate <= 1:
         raise UsageError(f"--gate: expected 0 to 1, received {options.gate}")
     chosen = {name: changed(ALL_RECIPES[name][1], options) for name in options.rows or RECIPES}
     if not options.grid:
         return chosen
-    from tracking.laboratory import similarity_grid
+    from tracking.laboratory.rows import similarity_grid
 
     return similarity_grid(chosen[options.rows[0] if options.rows else "simple-baselines-b6"])
 
@@ -152,10 +173,10 @@ def changed(recipe, options: Laboratory):
 
 def estimators_of(options: Laboratory):
     """Returns (sequence, recipe) -> what finds people: simulated networks, or a real one."""
-    from tracking import laboratory_networks
+    from tracking.laboratory import networks
 
     if options.model is None:
-        return laboratory_networks.simulated(options.seed)
+        return networks.simulated(options.seed)
     from posekit.detections import read_detections
     from posekit.skeletons import POSETRACK
     from topdown.matrix import Protocol
@@ -176,7 +197,7 @@ def estimators_of(options: Laboratory):
         return VideoEstimator(how.predictor(model, POSETRACK), detect=None)
 
     read = options.heads, options.combination, options.head
-    return laboratory_networks.of_network(options.model, network, found, options.cache, read)
+    return networks.of_network(options.model, network, found, options.cache, read)
 
 
 if __name__ == "__main__":

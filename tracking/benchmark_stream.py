@@ -24,10 +24,10 @@ from posekit.video.reading import open_video
 from posekit.video.writing import VideoWriter
 from tracking.flow import DisFlow
 from tracking.pipeline import PoseTracker
+from tracking.run.lines import read_tracks
+from tracking.run.source import make_header
+from tracking.run.video import TrackOptions, track_video
 from tracking.settings import TrackerSettings
-from tracking.track_lines import read_tracks
-from tracking.track_source import make_header
-from tracking.track_video import TrackOptions, track_video
 
 SKELETON = Skeleton("stick", ("head", "middle", "foot"), ((0, 1), (1, 2)), (0, 1, 2), (0.1,) * 3)
 

@@ -16,6 +16,9 @@ def test_bytes_of_a_file(tmp_path):
     write_flo(tmp_path / "a.flo", Flow([[[1.5, -2], [0, 3]]]))
     content = (tmp_path / "a.flo").read_bytes()
     assert content == b"PIEH" + struct.pack("<ii4f", 2, 1, 1.5, -2, 0, 3)
+    rows = [[[1, 2], [3, 4], [5, 6]], [[7, 8], [9, 10], [11, 12]]]  # 2 high, 3 wide
+    write_flo(tmp_path / "a.flo", Flow(rows))
+    assert (tmp_path / "a.flo").read_bytes()[4:] == struct.pack("<ii12f", 3, 2, *range(1, 13))
     assert struct.unpack("<f", content[:4])[0] == 202021.25  # the number that Middlebury names
 
 

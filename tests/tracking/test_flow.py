@@ -36,6 +36,17 @@ def test_a_shift_is_found_to_a_fraction_of_a_pixel(preset, limit, dx, dy):
     assert flow.reliable.mean() > 0.7
 
 
+def test_vectors_lie_where_the_motion_is():
+    # Of a whole picture that moves alike, a mirrored or transposed field would look the same.
+    dx, dy, moving = 3.0, -2.0, (slice(10, 50), slice(80, 150))
+    second = texture()
+    second[moving] = texture(dx, dy)[moving]
+    found = np.abs(dis_flow(texture(), second).vectors - np.float32([dx, dy])).max(axis=2) < 0.5
+    y, x = np.nonzero(found)
+    assert found[20:40, 90:140].mean() > 0.9
+    assert x.min() > 60 and y.max() < 70
+
+
 def test_what_leaves_the_frame_is_not_reliable():
     flow = dis_flow(texture(), texture(7.75, -5.1))
     assert not flow.reliable[:, WIDTH - 7 :].any() and not flow.reliable[:4].any()

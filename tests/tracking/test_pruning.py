@@ -59,7 +59,7 @@ def random_tracks(rng, horizon, count=60):
     return [list(rng.permutation(ids)) for ids in frames]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 8))
 def test_equals_pruning_after_the_fact(seed, shortest, horizon):
     frames = random_tracks(np.random.default_rng(seed), horizon)

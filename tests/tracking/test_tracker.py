@@ -171,7 +171,7 @@ def random_video(seed, count=10, people_at_most=6):
     return frames, [shift(*rng.normal(0, 5, 2)) for _ in range(count - 1)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from(EVERY), st.sampled_from([0.0, 0.1, 0.5]))
 def test_ids_are_unique_in_a_frame_and_never_used_again(seed, changes, gate):
     frames, flows = random_video(seed)
@@ -185,7 +185,7 @@ def test_ids_are_unique_in_a_frame_and_never_used_again(seed, changes, gate):
         last.update(dict.fromkeys(frame, t))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from(EVERY))
 def test_the_order_of_the_people_does_not_matter(seed, changes):
     frames, flows = random_video(seed)

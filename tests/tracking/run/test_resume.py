@@ -21,9 +21,9 @@ from tracked_walks import (
 
 from posekit.video.writing import VideoWriter
 from tracking.benchmark_stream import patches_at
-from tracking.track_checkpoint import CheckpointError, read_track_checkpoint
-from tracking.track_folder import OutputError
-from tracking.track_lines import read_tracks
+from tracking.run.checkpoint import CheckpointError, read_track_checkpoint
+from tracking.run.folder import OutputError
+from tracking.run.lines import read_tracks
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_a_process_killed_anywhere_goes_on_to_the_same_bytes(source, whole, tmp_
 import sys, time
 sys.path[:0] = [{str(Path(here.__file__).parent)!r}]
 import tracked_walks as here
-slow = here.Interrupted(at=35, act=lambda: (print("there", flush=True), time.sleep(60)))
+slow = here.Interrupted(at=35, act=lambda: (print("there", flush=True), time.sleep(600)))
 here.track({str(source)!r}, {str(tmp_path)!r}, here.PLAIN, slow)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
@@ -133,6 +133,9 @@ def test_resuming_with_something_else_is_refused_and_harms_nothing(source, tmp_p
     assert (out / "tracks.jsonl").read_bytes() == before
     (out / "checkpoint.npz").write_bytes(b"PK damaged")
     with pytest.raises(CheckpointError, match="expected a checkpoint of a tracking run"):
+        track(source, out, resume=True)
+    (out / "tracks.jsonl").unlink()
+    with pytest.raises(OutputError, match="and no tracks.jsonl in .*; give --overwrite"):
         track(source, out, resume=True)
     assert track(source, out, changed, overwrite=True).exit_code == 0
 

@@ -15,10 +15,10 @@ from posekit.video.faults import FaultList, VideoError
 from tracking.benchmark_stream import SKELETON, patches_at, walk
 from tracking.flow import DisFlow
 from tracking.pipeline import PoseTracker
-from tracking.track_folder import OutputError
-from tracking.track_lines import read_tracks
-from tracking.track_source import make_header
-from tracking.track_video import TrackOptions, track_video
+from tracking.run.folder import OutputError
+from tracking.run.lines import read_tracks
+from tracking.run.source import make_header
+from tracking.run.video import TrackOptions, track_video
 
 
 @pytest.fixture(scope="module")

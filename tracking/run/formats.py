@@ -5,17 +5,17 @@ import csv
 import heapq
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from posekit.atomic_files import replaced_file
 from posekit.boxes import xyxy_to_xywh
-from posekit.datasets.posetrack_results import write_posetrack18
+from posekit.datasets.posetrack_results import write_posetrack17, write_posetrack18
 from posekit.json_lists import json_list
 from posekit.poses import Poses, to_coco_results
-from tracking.track_lines import TrackedFrame, TrackReader, read_tracks
+from tracking.run.lines import TrackedFrame, TrackReader, read_tracks
 
 _SEQUENCE = re.compile(r"(\d{6})_(mpii|bonn|mpiinew)_\w+")
 _PICTURE = re.compile(r"(\d{1,8})\.\w+")
@@ -28,15 +28,29 @@ def posetrack18(path: Path, tracks: TrackReader) -> None:
     ("000342_mpii_test"), else the frames' indices and "SOURCE/INDEX.jpg". Pictures that could not
     be read are frames without people, as the evaluation wants all frames.
     """
-    frames = heapq.merge(tracks, _damaged(tracks), key=lambda frame: frame.index)
-    ids, names, people = itertools.tee(frames, 3)  # read in step: no more than a frame is held
-    source = tracks.header.source
+    # Read in step: no more than a frame is held.
+    ids, names, people = itertools.tee(_with_damaged(tracks), 3)
     write_posetrack18(
         path,
-        (posetrack_id(source, frame) for frame in ids),
-        (f"{source}/{frame.name or f'{frame.index:06d}.jpg'}" for frame in names),
+        (posetrack_id(tracks.header.source, frame) for frame in ids),
+        _names(tracks, names),
         (frame.poses for frame in people),
     )
+
+
+def posetrack17(path: Path, tracks: TrackReader) -> None:
+    """PoseTrack17's form: as that of 2018, without ids; its frames are known by their names."""
+    names, people = itertools.tee(_with_damaged(tracks), 2)
+    write_posetrack17(path, _names(tracks, names), (frame.poses for frame in people))
+
+
+def _with_damaged(tracks: TrackReader) -> Iterator[TrackedFrame]:
+    return heapq.merge(tracks, _damaged(tracks), key=lambda frame: frame.index)
+
+
+def _names(tracks: TrackReader, frames: Iterable[TrackedFrame]) -> Iterator[str]:
+    for frame in frames:
+        yield f"{tracks.header.source}/{frame.name or f'{frame.index:06d}.jpg'}"
 
 
 def _damaged(tracks: TrackReader) -> list[TrackedFrame]:
@@ -103,6 +117,7 @@ def mot(path: Path, tracks: TrackReader) -> None:
 
 FORMATS = {
     "posetrack18": ("posetrack18.json", posetrack18),
+    "posetrack17": ("posetrack17.json", posetrack17),
     "coco": ("coco.json", coco),
     "csv": ("tracks.csv", csv_table),
     "mot": ("mot.txt", mot),

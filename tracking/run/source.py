@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from posekit.skeletons import Skeleton
-from tracking.track_header import TrackHeader
+from tracking.run.header import TrackHeader
 
 HEAD_BYTES = 1 << 20
 """So much of a video goes into its fingerprint."""

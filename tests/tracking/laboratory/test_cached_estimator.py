@@ -4,7 +4,7 @@ import pytest
 from posekit.frames import Frame
 from posekit.poses import Poses
 from posekit.skeletons import POSETRACK
-from tracking.cached_estimator import CachedEstimator
+from tracking.laboratory.cached_estimator import CachedEstimator
 
 FRAMES = [Frame(np.zeros((8, 9, 3), np.uint8), index) for index in range(3)]
 

@@ -13,20 +13,13 @@ from posekit.datasets.posetrack_files import PoseTrackSequence
 from posekit.datasets.synthetic_folder import alone
 from posekit.datasets.synthetic_posetrack import DrawnVideos, write_posetrack
 from posekit.skeletons import POSETRACK
-from tracking import laboratory_report
 from tracking.flo_files import FloFolder
 from tracking.flow import FlowSource
-from tracking.laboratory import (
-    Estimators,
-    LaboratoryError,
-    LabSequence,
-    RowResult,
-    read_sequences,
-    run_rows,
-    threshold_grid,
-)
+from tracking.flow_choice import flow_of, kind_of_flow
+from tracking.laboratory import report
+from tracking.laboratory.rows import Estimators, RowResult, run_rows, threshold_grid
+from tracking.laboratory.sequences import LaboratoryError, LabSequence, read_sequences
 from tracking.recipes import TrackRecipe
-from tracking.track_flow import flow_of, kind_of_flow
 
 DRAWN = DrawnVideos(sequences=24)
 """What is drawn where no data is given."""
@@ -126,8 +119,8 @@ def draw_videos(
         drawer = TrackDrawer(POSETRACK, threshold=0.0)
         frames = dataclasses.replace(sequence, root=root).frames()
         with VideoWriter(folder / f"{sequence.truth.file.stem}.mp4", rate=10.0) as video:
-            for frame, people in zip(frames, poses, strict=True):
-                video.write(drawer.draw(frame.image, people))
+            for frame in frames:
+                video.write(drawer.draw(frame.image, poses[frame.index]))
 
 
 def frontier(
@@ -144,12 +137,12 @@ def frontier(
         recipe: the row.
         sequences: at least one.
         estimators: who finds people.
-        definitions: the last arguments of `laboratory_report.score`.
+        definitions: the last arguments of `report.score`.
     """
     grid = threshold_grid(recipe, BOX_THRESHOLDS, KEYPOINT_THRESHOLDS)
     points = {}
     for thresholds, result in run_rows(grid, sequences, estimators).items():
-        scores = laboratory_report.score(result, sequences, *definitions)
+        scores = report.score(result, sequences, *definitions)
         points[thresholds] = scores.mean("ap"), scores.mean("mota")
-    laboratory_report.plot_frontier(path, points, path.stem)
+    report.plot_frontier(path, points, path.stem)
     return points

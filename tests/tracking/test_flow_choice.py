@@ -6,8 +6,8 @@ from tracked_walks import run_track
 from posekit.commands import UsageError
 from tracking.flo_files import FloFolder, write_flo
 from tracking.flow import DisFlow
+from tracking.flow_choice import flow_facts, flow_of, kind_of_flow
 from tracking.flow_field import Flow
-from tracking.track_flow import flow_facts, flow_of, kind_of_flow
 
 
 def folder_of(path, *lengths):
@@ -20,7 +20,7 @@ def folder_of(path, *lengths):
 def test_words_come_before_folders_of_their_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("dis", "none", "exact", "net.keras"):
-        (tmp_path / name).mkdir()
+        folder_of(tmp_path / name, 1.0)
     assert isinstance(flow_of("dis"), DisFlow) and flow_of("none") is None
     assert isinstance(flow_of("./dis"), FloFolder) and kind_of_flow("./none") == "folder"
     assert kind_of_flow("net.keras") == "folder"

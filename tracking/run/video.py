@@ -16,14 +16,14 @@ from posekit.poses import Poses
 from posekit.strict_json import read_json, write_json
 from posekit.video.segments import SegmentedVideo
 from tracking.pipeline import PoseTracker
-from tracking.track_checkpoint import CheckpointError, TrackCheckpoint, write_track_checkpoint
-from tracking.track_files import FORMATS, write_formats
-from tracking.track_folder import CHECKPOINT, REPORT, TRACKS, VIDEO, OutputError, opened_output
-from tracking.track_header import TrackHeader
-from tracking.track_output import TrackOutput
-from tracking.track_report import TrackReport, make_footer
-from tracking.track_resume import SEGMENTS, check_output, what_is_there
-from tracking.track_source import Video
+from tracking.run.checkpoint import CheckpointError, TrackCheckpoint, write_track_checkpoint
+from tracking.run.folder import CHECKPOINT, REPORT, TRACKS, VIDEO, OutputError, opened_output
+from tracking.run.formats import FORMATS, write_formats
+from tracking.run.header import TrackHeader
+from tracking.run.output import TrackOutput
+from tracking.run.report import TrackReport, make_footer
+from tracking.run.resume import SEGMENTS, check_output, what_is_there
+from tracking.run.source import Video
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TrackOptions:
 
     Args:
         output: folder.
-        formats: names of `track_files.FORMATS` to write beside the JSON Lines.
+        formats: names of `formats.FORMATS` to write beside the JSON Lines.
         limit: frames after which the run ends; None: all are tracked.
         checkpoint_every: frames.
         resume: go on with what an interrupted run left.
@@ -64,7 +64,7 @@ def track_video(
     Args:
         video: from `posekit.video.reading.open_video`.
         tracker: a new one, whose settings and estimator the header describes.
-        header: from `track_source.make_header`.
+        header: from `source.make_header`.
         options: where to write.
         drawer: a new one, for the annotated video; None: no video.
 

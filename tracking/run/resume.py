@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from posekit.loop.runs import recipe_differences
-from tracking.track_checkpoint import CheckpointError, TrackCheckpoint, read_track_checkpoint
-from tracking.track_files import FORMATS
-from tracking.track_folder import CHECKPOINT, REPORT, TRACKS, VIDEO, OutputError
-from tracking.track_header import TrackHeader
-from tracking.track_lines import read_tracks
+from tracking.run.checkpoint import CheckpointError, TrackCheckpoint, read_track_checkpoint
+from tracking.run.folder import CHECKPOINT, REPORT, TRACKS, VIDEO, OutputError
+from tracking.run.formats import FORMATS
+from tracking.run.header import TrackHeader
+from tracking.run.lines import read_tracks
 
 SEGMENTS = f"{VIDEO}.segments"
 """Folder of the annotated video's pieces, see `posekit.video.segments`."""
@@ -44,7 +44,7 @@ def what_is_there(
     footer = _footer(tracks, header) if whole else None
     if footer is None and not (whole and path.exists()):
         if resume:
-            print(f"no checkpoint in {folder}: starting at the first frame", file=sys.stderr)
+            print(f"nothing to go on from in {folder}: starting at frame 0", file=sys.stderr)
         _clear(folder)
         return None, None
     return (read_track_checkpoint(path) if path.exists() else None), footer
@@ -69,10 +69,12 @@ def check_output(source: Path, folder: Path, resume: bool, overwrite: bool) -> N
             f"expected an --output apart from the source, received {folder} for {source}"
         )
     found = [name for name in _FILES if (folder / name).exists()]
-    if found and not overwrite and not (resume and (folder / TRACKS).exists()):
+    if found and not overwrite and not (resume and TRACKS in found):
+        lacking = f" and no {TRACKS}" if resume else ""
+        ways = "" if resume else "--resume to go on with an earlier run, "
         raise OutputError(
-            f"expected a new folder, found {found[0]} in {folder}; give --resume to go on with an "
-            "earlier run, --overwrite to replace it, or another --output"
+            f"expected a new folder, found {found[0]}{lacking} in {folder}; give {ways}--overwrite "
+            "to replace it, or another --output"
         )
 
 

@@ -12,17 +12,18 @@ from posekit.datasets.posetrack_files import PoseTrackSequence
 from posekit.detections import Detections
 from posekit.frames import Frame
 from posekit.poses import Poses
-from tracking.cached_estimator import CachedEstimator
-from tracking.laboratory import Estimators, LaboratoryError, LabSequence
-from tracking.pipeline import PoseEstimator
-from tracking.recipes import TrackRecipe
-from tracking.simulation import (
+from tracking.laboratory.cached_estimator import CachedEstimator
+from tracking.laboratory.rows import Estimators
+from tracking.laboratory.sequences import LaboratoryError, LabSequence
+from tracking.laboratory.simulation import (
     DETECTORS,
     NETWORKS,
     SimulatedDetector,
     SimulatedEstimator,
     SimulatedNetwork,
 )
+from tracking.pipeline import PoseEstimator
+from tracking.recipes import TrackRecipe
 
 
 def simulated(seed: int) -> Estimators:

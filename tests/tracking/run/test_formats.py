@@ -8,9 +8,9 @@ from posekit.datasets.posetrack_results import read_results
 from posekit.frames import Frame
 from posekit.poses import Poses, from_coco_results, read_coco_results
 from posekit.skeletons import COCO, POSETRACK
-from tracking.track_files import FORMATS, write_formats
-from tracking.track_header import TrackHeader
-from tracking.track_lines import TrackWriter, read_tracks
+from tracking.run.formats import FORMATS, write_formats
+from tracking.run.header import TrackHeader
+from tracking.run.lines import TrackWriter, read_tracks
 
 
 def people(skeleton, ids, seed=0):
@@ -51,8 +51,19 @@ def test_posetrack_results_are_the_same_people(tmp_path):
     assert found.image_ids.tolist() == [10003420000, 10003420004, 10003420008]
     assert found.file_names[1] == "000342_mpii_test/000004.jpg"
     expected = people(POSETRACK, [0], 2).keypoints[0]
-    np.testing.assert_array_equal(found.keypoints[2, :, :2], expected[:, :2])
+    places = found.keypoints[2, :, :2].astype(np.float32)
+    np.testing.assert_array_equal(places, expected[:, :2])
     np.testing.assert_allclose(np.nan_to_num(found.scores[2]), expected[:, 2], rtol=1e-6)
+
+
+def test_the_form_of_2017_holds_the_same_people(tmp_path):
+    write(tmp_path / "t.jsonl", POSETRACK, "walk", ("a.jpg", "b.jpg", "c.jpg"))
+    write_formats(tmp_path / "t.jsonl", tmp_path, ["posetrack17", "posetrack18"])
+    old, new = (read_results(tmp_path / f"posetrack{year}.json") for year in (17, 18))
+    assert old.image_ids is None and old.file_names == new.file_names
+    assert old.file_names == ("walk/a.jpg", "walk/b.jpg", "walk/c.jpg")
+    for field in ("num_frames", "frame", "track_ids", "keypoints", "scores"):
+        np.testing.assert_array_equal(getattr(old, field), getattr(new, field))
 
 
 def test_frames_of_a_video_have_ids_and_names_too(tmp_path):

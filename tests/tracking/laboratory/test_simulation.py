@@ -4,7 +4,7 @@ from walking_people import annotated, people
 
 from posekit.boxes import box_of_keypoints, iou_matrix
 from posekit.frames import Frame
-from tracking.simulation import SimulatedDetector, SimulatedEstimator, SimulatedNetwork
+from tracking.laboratory.simulation import SimulatedDetector, SimulatedEstimator, SimulatedNetwork
 
 SIZE = (100, 400)
 TRUTH = annotated([{1: 20 + t, 2: 150, 3: 300} for t in range(200)])

@@ -58,6 +58,8 @@ def flow_of(
     if kind == "none":
         return None
     if kind == "folder":
+        if not whole_files(word, ".flo"):
+            raise UsageError(f"--flow: expected .flo files in {word}, found none")
         return FloFolder(Path(word), naming)
     if kind == "dis":
         source = DisFlow(preset, longest_side=longest_side)
@@ -65,7 +67,22 @@ def flow_of(
         from tracking.flownet import NetworkFlow, load_flow_network  # TensorFlow takes seconds
 
         source = NetworkFlow(load_flow_network(word), longest_side=longest_side)
-    return CachedFlow(source, cache) if cache else source
+    return CachedFlow(source, flow_folder(cache)) if cache else source
+
+
+def flow_folder(folder: Path) -> Path:
+    """Makes a folder for flow, unless it is there.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"expected a folder for flow, received {folder} ({error.strerror})"
+        ) from error
+    return folder
 
 
 def flow_facts(word: str) -> tuple[dict[str, str], tuple[Path, ...]]:

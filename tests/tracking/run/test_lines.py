@@ -1,14 +1,16 @@
 import dataclasses
 import json
+import resource
 
 import numpy as np
 import pytest
 
+from posekit.atomic_files import WriteError
 from posekit.frames import Frame
 from posekit.poses import Poses
 from posekit.skeletons import Skeleton
-from tracking.track_header import TrackHeader
-from tracking.track_lines import TrackFileError, TrackWriter, read_tracks
+from tracking.run.header import TrackHeader
+from tracking.run.lines import TrackFileError, TrackWriter, read_tracks
 
 PAIR = Skeleton("pair", ("head", "foot"), ((0, 1),), (0, 1), (0.1, 0.2))
 HEADER = TrackHeader(PAIR, "walk.avi", (40, 60), 12.5, 3, {"queue": 8}, ({"name": "a.keras"},))
@@ -82,9 +84,34 @@ def test_a_file_cut_anywhere_behind_its_header_is_read_up_to_the_cut(path, tmp_p
             read_tracks(cut)
 
 
+def test_any_time_of_a_damaged_video_comes_back(tmp_path):
+    writer = TrackWriter(tmp_path / "tracks.jsonl", HEADER)
+    times = [-3.5, None, 1e9, 1e18]
+    for index, time in enumerate(times):
+        writer.write(frame(index, time), NOBODY)
+    writer.finish({})
+    assert [one.time for one in read_tracks(tmp_path / "tracks.jsonl")] == times
+
+
+def test_a_full_disk_is_named_and_leaves_whole_lines(tmp_path):
+    writer = TrackWriter(tmp_path / "tracks.jsonl", HEADER)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(WriteError, match="could not write tracks.jsonl: .*Make room"):
+            for index in range(50):
+                writer.write(frame(index), NOBODY)
+        with pytest.raises(WriteError, match="could not write tracks.jsonl"):
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(list(read_tracks(tmp_path / "tracks.jsonl"))) > 5
+
+
 @pytest.mark.parametrize(
     ("line", "old", "new", "message"),
     [
+        (2, '"time":0.0', '"time":"now"', "line 2: field time: expected seconds"),
         (2, '"time":0.0', '"time":NaN', "line 2: time: expected a finite number"),
         (2, '"frame":0', '"frame":0,"frame":1', "line 2: .* every key once, received 'frame'"),
         (2, "[0.1,2.0,0.7]", "[0.1,2.0]", "line 2: field keypoints: expected 1 x 2 x 3 numbers"),

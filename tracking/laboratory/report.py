@@ -7,7 +7,8 @@ from typing import Any
 from posekit.datasets.posetrack_results import predicted_sequence, write_posetrack18
 from posekit.metrics.posetrack import PoseTrackScores, evaluate
 from posekit.metrics.posetrack_heads import head_sizes
-from tracking.laboratory import LabSequence, RowResult
+from tracking.laboratory.rows import RowResult
+from tracking.laboratory.sequences import LabSequence
 
 _MEANS = {"MOTA": "mota", "MOTP": "motp", "prec": "precision", "rec": "recall", "HOTA": "hota"}
 _COLUMNS = (

@@ -4,6 +4,7 @@ What a killed run leaves behind is valid up to its last line, which may be cut. 
 pixels of the frame; a keypoint with score 0 is not there.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -13,12 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from posekit.atomic_files import WriteError
 from posekit.datasets.number_lists import number_array
 from posekit.frames import Frame
 from posekit.poses import Poses, shortest_floats
 from posekit.skeletons import Skeleton
 from posekit.strict_json import NotStrictError, StrictDecoder
-from tracking.track_header import TrackHeader
+from tracking.run.header import TrackHeader
 
 MAX_LINE = 1 << 26
 """Largest accepted line in bytes; 1,000 people of 17 keypoints take one hundredth of it."""
@@ -60,7 +62,7 @@ class TrackWriter:
     """
 
     def __init__(self, path: Path | str, header: TrackHeader, offset: int | None = None):
-        self._size = header.size
+        self._size, self._name = header.size, Path(path).name
         self._file = open(path, "xb" if offset is None else "r+b")
         if offset is None:
             self._line(header.to_json())
@@ -80,7 +82,7 @@ class TrackWriter:
 
         Raises:
             ValueError: they have none.
-            OSError: the disk is full.
+            WriteError: the disk is full.
         """
         self._line(frame_entry(frame, poses, frame.size != self._size))
 
@@ -92,17 +94,27 @@ class TrackWriter:
 
     def sync(self) -> int:
         """Waits until all is on disk; returns the bytes there are."""
-        os.fsync(self._file.fileno())
-        return self._file.tell()
+        with self._named_errors():
+            os.fsync(self._file.fileno())
+            return self._file.tell()
 
     def close(self) -> None:
         """Closes the file without a last line."""
-        self._file.close()
+        with self._named_errors():
+            self._file.close()
 
     def _line(self, value: dict[str, Any]) -> None:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-        self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        self._file.flush()
+        with self._named_errors():
+            self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+            self._file.flush()
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WriteError.of(error, self._name) from error
 
 
 def frame_entry(frame: Frame, poses: Poses, with_size: bool = False) -> dict[str, Any]:
@@ -166,9 +178,7 @@ class TrackReader:
     def _values(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Line numbers and objects; a cut last line is left out."""
         with self.path.open("rb") as file:
-            number = 0
-            while text := file.readline(MAX_LINE + 1):
-                number += 1
+            for number, text in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
                 try:
                     yield number, self._object(text)
                 except ValueError as error:
@@ -196,7 +206,9 @@ class TrackReader:
                 raise ValueError(f"expected a frame above {latest}, received {index!r:.40}")
             if not isinstance(name, str):
                 raise ValueError(f"field file_name: expected text, received {name!r:.40}")
-            time = None if time is None else float(number_array(time, (), "field time"))
+            if not (time is None or (type(time) in (int, float) and abs(time) < 1e300)):
+                raise ValueError(f"field time: expected seconds, received {time!r:.40}")
+            time = None if time is None else float(time)  # damaged videos have any
             return TrackedFrame(index, time, name, poses_of(value, self.header.skeleton))
         except ValueError as error:
             raise self._error(line, error) from None

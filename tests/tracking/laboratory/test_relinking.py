@@ -1,6 +1,6 @@
 from walking_people import annotated, predicted
 
-from tracking.relinking import Relinking, relinking
+from tracking.laboratory.relinking import Relinking, relinking
 
 TRUTH = [{1: 0, 2: 100}, {1: 2}, {1: 4}, {1: 6, 2: 110}, {1: 8, 2: 112}]
 

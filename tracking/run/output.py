@@ -7,11 +7,11 @@ from posekit.draw_tracks import TrackDrawer
 from posekit.frames import Frame
 from posekit.poses import Poses
 from posekit.video.segments import SegmentedVideo
+from tracking.run.checkpoint import CheckpointError, TrackCheckpoint
+from tracking.run.folder import TRACKS, VIDEO
+from tracking.run.header import TrackHeader
+from tracking.run.lines import TrackWriter
 from tracking.stopwatch import Stopwatch
-from tracking.track_checkpoint import CheckpointError, TrackCheckpoint
-from tracking.track_folder import TRACKS, VIDEO
-from tracking.track_header import TrackHeader
-from tracking.track_lines import TrackWriter
 
 RATE = 25.0
 """Frames per second of the annotated video where the source says none."""

@@ -1,0 +1,1 @@
+"""The tracking laboratory: the rows of the papers' tables, on annotated sequences."""
