@@ -133,6 +133,8 @@ def finish_run(run_dir: Path, recipe: KeypointRecipe, held_out: KeypointSamples)
     """Evaluates best.keras, draws curves and predictions, prints the figures."""
     model = load_model(run_dir / "best.keras")
     metrics = evaluate(model, recipe, held_out)
+    path, limit = run_dir / "rejected-val.jsonl", recipe.bad_images
+    held_out.rejected.report(path, limit, recipe.eval_images)
     protocol = {
         "model": "best.keras",
         "data": "synthetic" if recipe.data is None else recipe.data.name,

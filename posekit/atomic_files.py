@@ -13,17 +13,17 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class WriteError(OSError):
-    """A disk takes no more; what was there before is still there."""
+    """A disk or a folder takes no more; what was there before is still there."""
 
     exit_code = 1
 
     @classmethod
-    def of(cls, error: OSError, name: str) -> "WriteError":
-        """Says what could not be written, and what to do."""
+    def of(cls, error: Exception, name: str) -> "WriteError":
+        """Says what could not be written, and what to do; `error` has errno and strerror."""
         return cls(
             error.errno,
             f"could not write {name}: {error.strerror or error}; what was there before is intact. "
-            "Make room or repair the disk, then run the same command again",
+            "Make room, or make its folder writable, then run the same command again",
         )
 
 
@@ -38,8 +38,7 @@ def replaced_file(path: Path | str) -> Iterator[Path]:
         path: the final name; the temporary name keeps its suffix.
 
     Raises:
-        WriteError: the disk is full.
-        OSError: the folder is not writable.
+        WriteError: the disk is full, or the folder cannot be written, or is gone.
     """
     path = Path(path)
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
@@ -48,12 +47,16 @@ def replaced_file(path: Path | str) -> Iterator[Path]:
         flush_to_disk(temporary)
         os.replace(temporary, path)
         flush_to_disk(path.parent)
+    except WriteError:
+        raise
     except OSError as error:
-        if error.errno in FULL:
+        # Others are about other files, which the body reads.
+        if error.errno in FULL or error.filename in (temporary, str(temporary)):
             raise WriteError.of(error, path.name) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_file(path: Path | str, content: bytes | str) -> None:
@@ -84,7 +87,10 @@ def whole_files(folder: Path | str, ending: str | tuple[str, ...]) -> list[Path]
 def remove_unfinished(folder: Path | str) -> None:
     """Removes what a killed process left half written in a folder."""
     for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def flush_to_disk(path: Path) -> None:

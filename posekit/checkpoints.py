@@ -4,8 +4,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ if TYPE_CHECKING:  # files are checked without TensorFlow, in a moment
     import keras
 
 VARIABLES, STATE, MANIFEST = "variables.npz", "state.json", "manifest.json"
+DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile)
+"""What files raise that are not what `write_checkpoint` made."""
 
 
 class CheckpointError(ValueError):
@@ -45,12 +49,11 @@ def write_checkpoint(
         WriteError: nothing was written; what was there before is still there.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    number = max((_number(path) for path in folder.iterdir()), default=0) + 1
+    number = _number(next(iter(_newest_first(folder)), folder)) + 1
     final = folder / f"{number:06d}-step-{step}"
     temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{final.name}"
     try:
-        temporary.mkdir()
+        temporary.mkdir(parents=True)
         _write_files(temporary, arrays, state)
         os.rename(temporary, final)
         flush_to_disk(folder)
@@ -59,7 +62,7 @@ def write_checkpoint(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for old in _newest_first(folder)[keep:]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)  # one too many is no reason to stop
     return final
 
 
@@ -73,11 +76,11 @@ def read_newest_checkpoint(folder: Path | str) -> tuple[dict[str, np.ndarray], d
         CheckpointError: every checkpoint is damaged.
     """
     folder = Path(folder)
-    found = _newest_first(folder) if folder.is_dir() else []
+    found = _newest_first(folder)
     for path in found:
         try:
             return _read_files(path)
-        except (OSError, ValueError, KeyError) as error:
+        except DAMAGED as error:
             print(f"warning: checkpoint {path.name} is damaged ({error})", file=sys.stderr)
     if found:
         raise CheckpointError(
@@ -89,8 +92,7 @@ def read_newest_checkpoint(folder: Path | str) -> tuple[dict[str, np.ndarray], d
 
 def has_checkpoint(folder: Path | str) -> bool:
     """Tells whether there is a checkpoint, damaged or not."""
-    folder = Path(folder)
-    return folder.is_dir() and bool(_newest_first(folder))
+    return bool(_newest_first(Path(folder)))
 
 
 def variable_arrays(**groups: "Sequence[keras.Variable]") -> dict[str, np.ndarray]:
@@ -110,10 +112,10 @@ def assign_variables(arrays: dict[str, np.ndarray], **groups: "Sequence[keras.Va
     """
     pairs = []
     for group, variables in groups.items():
-        saved = sum(key.startswith(f"{group} ") for key in arrays)
-        if saved != len(variables):
+        saved = {key for key in arrays if key.startswith(f"{group} ")}
+        if saved != {f"{group} {index}" for index in range(len(variables))}:
             raise CheckpointError(
-                f"expected {len(variables)} variables of the {group}, received {saved} in the "
+                f"expected {len(variables)} variables of the {group}, received {len(saved)} in the "
                 "checkpoint; it belongs to another network or optimizer, use a new run folder"
             )
         pairs += [(arrays[f"{group} {i}"], variable) for i, variable in enumerate(variables)]
@@ -175,9 +177,10 @@ def _storable(array: np.ndarray) -> np.ndarray:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted((p for p in folder.iterdir() if _number(p)), key=_number, reverse=True)
+    return sorted((p for p in folder.glob("*-step-*") if _number(p)), key=_number, reverse=True)
 
 
 def _number(path: Path) -> int:
-    head = path.name.split("-")[0]
-    return int(head) if head.isdigit() else 0
+    """0 of what is no checkpoint, such as somebody's notes."""
+    found = re.fullmatch("([0-9]+)-step-[0-9]+", path.name)
+    return int(found[1]) if found else 0

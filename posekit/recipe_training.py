@@ -12,10 +12,12 @@ import tensorflow as tf
 
 from posekit import draw, training
 from posekit.atomic_files import write_file
+from posekit.commands import UsageError
 from posekit.datasets.coco import CocoDataset, load_coco
 from posekit.datasets.synthetic_folder import synthetic_folder
 from posekit.loop.distribution import make_strategy, on_chief
 from posekit.loop.runs import check_writable
+from posekit.recipe_limits import check_numbers
 from posekit.recipes import MAY_CHANGE, TrainingRecipe
 
 
@@ -23,8 +25,10 @@ def prepare_process(recipe: TrainingRecipe) -> tf.distribute.Strategy:
     """Sets what TensorFlow and Keras keep for the whole process, and chooses the strategy.
 
     Raises:
+        UsageError: a number of the recipe is out of its limits.
         RunError: the output folder cannot be written; said before any data is read or drawn.
     """
+    check_numbers(recipe)
     if recipe.threads:
         tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
     strategy = make_strategy(recipe.devices)
@@ -40,6 +44,10 @@ def load_splits(recipe: TrainingRecipe, side: int) -> tuple[CocoDataset, CocoDat
     Args:
         recipe: names them; without data it says which synthetic people to draw.
         side: height of the synthetic images, pixels.
+
+    Raises:
+        UsageError: no held-out images.
+        DatasetError: a split that cannot be read.
     """
     root, splits = recipe.data, (recipe.train_split, recipe.val_split)
     if root is None:
@@ -49,7 +57,21 @@ def load_splits(recipe: TrainingRecipe, side: int) -> tuple[CocoDataset, CocoDat
             ("train", "val"),
         )
     train = load_coco(root, splits[0])
-    return train, train if splits[0] == splits[1] else load_coco(root, splits[1])
+    return train, held_out_images(train if splits[0] == splits[1] else load_coco(root, splits[1]))
+
+
+def held_out_images(dataset: CocoDataset) -> CocoDataset:
+    """Returns a held-out split that has images.
+
+    Raises:
+        UsageError: it has none, so that nothing could decide about best.keras.
+    """
+    if not len(dataset):
+        raise UsageError(
+            f"expected held-out images in {dataset.annotation_file}, received none; choose another "
+            "split or file"
+        )
+    return dataset
 
 
 def plan_epochs(recipe: TrainingRecipe, num_examples: int) -> tuple[int, int]:
@@ -135,37 +157,36 @@ def fit_recipe(
     with strategy.scope():
         model, saved_model = build()
         optimizer = make_optimizer(recipe, steps_per_epoch, epochs)
-    run_dir = recipe.output / recipe.name
+    options = fit_options(recipe) | dict(steps_per_epoch=steps_per_epoch, epochs=epochs)
     training.fit(
         model,
         losses,
         load,
         num_examples=num_examples,
         groups=groups,
-        batch_size=recipe.batch_size,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
         optimizer=optimizer,
-        run_dir=run_dir,
-        recipe=recipe,
-        # A longer cosine would raise the learning rate again.
-        may_change=(*MAY_CHANGE, *(["epochs"] if recipe.schedule == "plateau" else [])),
-        seed=recipe.seed,
         validate=validate,
-        validate_every=recipe.validate_every,
         monitor=monitor,
         mode="max",
-        callbacks=make_callbacks(recipe),
-        clip_norm=recipe.clip_norm,
-        ema=recipe.ema,
-        checkpoint_every=recipe.checkpoint_steps,
-        input_timeout=recipe.input_timeout,
         pictures=pictures,
         saved_model=saved_model,
         strategy=strategy,
-        deterministic=recipe.deterministic,
+        **options,
     )
-    return run_dir
+    return options["run_dir"]
+
+
+def fit_options(recipe: TrainingRecipe) -> dict[str, object]:
+    """What the recipe alone says of `loop.options.FitOptions`."""
+    names = ("batch_size", "seed", "validate_every", "clip_norm", "ema", "input_timeout")
+    return {name: getattr(recipe, name) for name in (*names, "deterministic")} | {
+        "run_dir": recipe.output / recipe.name,
+        "recipe": recipe,
+        # A longer cosine would raise the learning rate again.
+        "may_change": (*MAY_CHANGE, *(["epochs"] if recipe.schedule == "plateau" else [])),
+        "callbacks": make_callbacks(recipe),
+        "checkpoint_every": recipe.checkpoint_steps,
+    }
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:

@@ -2,14 +2,12 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from posekit.commands import UsageError
 from posekit.loop.batches import training_batches
 from posekit.loop.callback_state import callback_settings
 from posekit.loop.distribution import is_chief, on_chief, worker_position
@@ -17,8 +15,9 @@ from posekit.loop.epoch_end import close_epoch
 from posekit.loop.interruption import StopSignals
 from posekit.loop.logs import RunLog
 from posekit.loop.loop_state import Loop
+from posekit.loop.options import FitOptions
 from posekit.loop.resuming import resume
-from posekit.loop.runs import opened_run, plain_settings
+from posekit.loop.runs import opened_run
 from posekit.loop.train_epoch import train_epoch
 from posekit.loop.train_step import make_train_step, prepare_optimizer
 from posekit.loop.watchdog import InputWatchdog
@@ -32,35 +31,7 @@ class WorkerLost(RuntimeError):
     exit_code = 1
 
 
-def fit(
-    model: keras.Model,
-    losses: Callable,
-    load: Callable,
-    *,
-    num_examples: int,
-    batch_size: int,
-    epochs: int,
-    optimizer: keras.optimizers.Optimizer,
-    run_dir: Path | str,
-    steps_per_epoch: int | None = None,
-    seed: int = 0,
-    validate: Callable | None = None,
-    validate_every: int = 1,
-    monitor: str = "loss",
-    mode: str = "min",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    clip_norm: float | None = None,
-    ema: float | None = None,
-    pictures: Callable | None = None,
-    saved_model: keras.Model | None = None,
-    strategy: tf.distribute.Strategy | None = None,
-    recipe: object = None,
-    may_change: Sequence[str] = ("epochs",),
-    checkpoint_every: int | None = None,
-    deterministic: bool = False,
-    input_timeout: float | None = 600.0,
-    groups: np.ndarray | None = None,
-) -> dict[str, list[float]]:
+def fit(model: keras.Model, losses: Callable, load: Callable, **options) -> dict[str, list[float]]:
     """Trains a model, or continues where the run folder's newest checkpoint stands.
 
     With several workers, all start from the chief's variables, whatever the others' were; all get
@@ -75,35 +46,8 @@ def fit(
         load: (indices (M,) int64, draws (M,) int64) -> tf.data.Dataset of M single samples (image,
             targets dict with "image_id", weights dict) in that order; `draws` are sample numbers
             counted from the start of training, the seeds of random augmentation.
-        num_examples: size of the training set.
-        batch_size: global; a multiple of the number of replicas.
-        epochs: in all, those of earlier calls included; may be raised on resume.
-        optimizer: made inside `strategy.scope()`; its learning rate may be a Keras schedule.
-        run_dir: gets recipe.json, log.csv, tensorboard/, pictures/, checkpoints/, last.keras and
-            best.keras.
-        steps_per_epoch: num_examples // batch_size if None, at least 1.
-        seed: of the order of the data.
-        validate: model -> dict name -> float; called on the chief at the end of an epoch. It calls
-            model(images, training=False), alone or in a tf.function; with several workers,
-            model.predict would wait for the others.
-        validate_every: epochs between validations; the last epoch is always validated.
-        monitor: column of log.csv that decides about best.keras.
-        mode: "min" or "max": what is better.
-        callbacks: Keras callbacks; they run on every worker. model.stop_training is read at the
-            end of each epoch.
-        clip_norm: limit of the global norm of the gradient of the whole batch.
-        ema: momentum of an exponential moving average of the weights; validation, pictures,
-            last.keras and best.keras then use the average.
-        pictures: model -> dict name -> (H, W, 3) uint8 RGB; called after validate.
-        saved_model: what last.keras and best.keras hold; `model` if None. May share its layers.
-        strategy: from `make_strategy`; TensorFlow's default if None.
-        recipe: dataclass or dict for recipe.json; compared on resume.
-        may_change: names in it that may differ on resume.
-        checkpoint_every: steps between checkpoints within an epoch; there is one at each end.
-        deterministic: makes TensorFlow's operations deterministic, for the whole process.
-        groups: (num_examples,) number of what each example is cut from, such as its image; those
-            of one group come near each other, see `loop.batches.sample_indices`.
-        input_timeout: seconds without a batch after which the process ends with exit code 1.
+        options: fields of `FitOptions`, each described there; num_examples, batch_size, epochs,
+            optimizer and run_dir must be given.
 
     Returns:
         Column of log.csv -> one number per epoch, from the first epoch on.
@@ -111,80 +55,64 @@ def fit(
     Raises:
         ValueError: arguments that do not fit together; UsageError, RunError and CheckpointError
             among them.
-        TrainingDiverged: a loss or gradient is not finite; nothing of that batch is kept.
+        TrainingDiverged: a loss, gradient or weight is not finite; nothing of it is kept.
+        WriteError: the disk takes no more.
         WorkerLost: another worker died.
         SystemExit: 143 or 130 after SIGTERM or SIGINT, once a checkpoint is written.
     """
-    strategy = strategy or tf.distribute.get_strategy()
-    steps = steps_per_epoch or max(1, num_examples // batch_size)
-    _check_arguments(num_examples, batch_size, epochs, mode, strategy.num_replicas_in_sync)
-    order = dict(num_examples=num_examples, batch_size=batch_size, seed=seed, steps_per_epoch=steps)
-    rules = dict(epochs=epochs, clip_norm=clip_norm, ema=ema, monitor=monitor, mode=mode)
-    settings = plain_settings({"recipe": recipe or {}, "fit": {**order, **rules}})
-    if deterministic:
+    given = FitOptions(**options)
+    strategy = given.strategy or tf.distribute.get_strategy()
+    given.check(strategy.num_replicas_in_sync)
+    if given.deterministic:
         tf.config.experimental.enable_op_determinism()
-    optimizer = prepare_optimizer(model, optimizer, strategy, ema)
-    signals = StopSignals()
-    loop = Loop(
-        model=model,
-        saved_model=saved_model or model,
-        optimizer=optimizer,
-        callbacks=keras.callbacks.CallbackList(
-            list(callbacks), model=model, epochs=epochs, steps=steps, verbose=0
-        ),
-        strategy=strategy,
-        train_step=make_train_step(model, losses, optimizer, strategy, batch_size, clip_norm),
-        validate=validate,
-        pictures=pictures,
-        run_dir=Path(run_dir),
-        log=RunLog(Path(run_dir) if is_chief(strategy) else None, epochs),
-        signals=signals,
-        watchdog=InputWatchdog(input_timeout, signals),
-        epochs=epochs,
-        steps=steps,
-        batch_size=batch_size,
-        validate_every=validate_every,
-        checkpoint_every=checkpoint_every,
-        monitor=monitor,
-        mode=mode,
-        ema=ema,
-    )
-    with _running(loop, opened_run(run_dir, settings, may_change)):
-        _run(loop, load, {**order, "groups": groups})
+    loop = _make_loop(model, losses, given, strategy)
+    with _running(loop, opened_run(given.run_dir, given.settings(), given.may_change)):
+        _run(loop, load)
+    if loop.signals.received:  # it came in the last moments, which no step follows
+        raise SystemExit(loop.signals.exit_code)
     return _history(loop.progress.rows)
 
 
-def _check_arguments(
-    num_examples: int, batch_size: int, epochs: int, mode: str, replicas: int
-) -> None:
-    if num_examples < 1:
-        raise UsageError(
-            f"expected at least 1 training example, received {num_examples}; check the folder and "
-            "the split of the data"
-        )
-    if batch_size < 1 or batch_size % replicas:
-        raise UsageError(
-            f"expected a global batch_size that {replicas} replicas can share equally, received "
-            f"{batch_size}; use a multiple of {replicas}"
-        )
-    if epochs < 1 or mode not in ("min", "max"):
-        raise UsageError(f"expected epochs >= 1 and mode min or max, received {epochs}, {mode!r}")
+def _make_loop(
+    model: keras.Model, losses: Callable, options: FitOptions, strategy: tf.distribute.Strategy
+) -> Loop:
+    optimizer = prepare_optimizer(model, options.optimizer, strategy, options.ema)
+    run_dir, epochs, steps = Path(options.run_dir), options.epochs, options.steps
+    signals = StopSignals()
+    return Loop(
+        model=model,
+        options=options,
+        run_dir=run_dir,
+        steps=steps,
+        optimizer=optimizer,
+        strategy=strategy,
+        train_step=make_train_step(
+            model, losses, optimizer, strategy, options.batch_size, options.clip_norm
+        ),
+        callbacks=keras.callbacks.CallbackList(
+            list(options.callbacks), model=model, epochs=epochs, steps=steps, verbose=0
+        ),
+        log=RunLog(run_dir if is_chief(strategy) else None, epochs),
+        signals=signals,
+        watchdog=InputWatchdog(options.input_timeout, signals),
+    )
 
 
-def _run(loop: Loop, load: Callable, order: dict) -> None:
+def _run(loop: Loop, load: Callable) -> None:
     loop.model.stop_training = False
     loop.callbacks.on_train_begin()
     loop.callback_settings = callback_settings(loop.callbacks.callbacks)
     resume(loop)
-    progress = loop.progress
+    progress, epochs = loop.progress, loop.options.epochs
     batches = training_batches(
         load,
         loop.strategy,
         first_step=progress.step,
-        last_step=loop.epochs * loop.steps,
-        **order,
+        last_step=epochs * loop.steps,
+        groups=loop.options.groups,
+        **loop.options.order(),
     )
-    while progress.epoch < loop.epochs and not progress.stopped:
+    while progress.epoch < epochs and not progress.stopped:
         train_epoch(loop, batches)
         close_epoch(loop)
     loop.callbacks.on_train_end()

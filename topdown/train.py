@@ -19,6 +19,7 @@ from posekit.loop.distribution import is_chief
 from posekit.metrics.coco_scores import CocoScores
 from posekit.recipe_training import (
     fit_recipe,
+    held_out_images,
     plan_epochs,
     plot_log,
     prepare_process,
@@ -79,6 +80,7 @@ def train_stage(recipe: TopDownRecipe, strategy: tf.distribute.Strategy) -> None
     every_set, held_out = open_splits(recipe)
     train_sets, domains = chosen(recipe, every_set), domain_skeletons(recipe, every_set)
     held_out = {name: d for name, d in held_out.items() if name in train_sets} or held_out
+    held_out = {name: held_out_images(dataset) for name, dataset in held_out.items()}
     samples = training_samples(recipe, train_sets, domains, chosen_shares(recipe, every_set))
     people, run_dir = samples.people, recipe.output / recipe.name
 
@@ -192,7 +194,10 @@ def draw_people(model: keras.Model, held_out: dict[str, CocoDataset]) -> np.ndar
 def report(run_dir: Path, recipe: TopDownRecipe, held_out: dict[str, CocoDataset]) -> None:
     """Evaluates best.keras, draws predictions, prints the figures; metrics.json comes last."""
     model = load_topdown(run_dir / "best.keras")
-    plain = evaluate(model, recipe, held_out)
+    shown = {name: first(dataset, recipe.eval_images) for name, dataset in held_out.items()}
+    rejected = RejectedImages.of(*shown.values())
+    plain = evaluate(model, recipe, shown, rejected=rejected)
+    rejected.report(run_dir / "rejected-val.jsonl", recipe.bad_images)
     flipped = figures_of(evaluate(model, recipe, held_out, flip=True))
     metrics = figures_of(plain) | {f"{name}_flip": value for name, value in flipped.items()}
     settings = settings_of(model)

@@ -15,6 +15,7 @@ from posekit.loop.distribution import is_chief
 from posekit.model_loading import load_model
 from posekit.recipe_training import (
     fit_recipe,
+    held_out_images,
     load_splits,
     plot_log,
     prepare_process,
@@ -113,7 +114,7 @@ def open_splits(recipe: SsdRecipe) -> tuple[JoinedDatasets, CocoDataset]:
         train = [whole]
     peopled = [with_people(dataset) for dataset in train]
     shown = [dataset.subset(np.arange(len(dataset))[: recipe.train_images]) for dataset in peopled]
-    return JoinedDatasets(shown), shown[0] if held_out is train[0] else held_out
+    return JoinedDatasets(shown), shown[0] if held_out is train[0] else held_out_images(held_out)
 
 
 def with_people(dataset: CocoDataset) -> CocoDataset:
@@ -137,6 +138,8 @@ def finish_run(run_dir: Path, recipe: SsdRecipe, held_out: SsdSamples) -> None:
     """Evaluates best.keras, draws curves and predictions, prints the figures."""
     model = load_model(run_dir / "best.keras")
     metrics = evaluate_ssd(model, held_out, recipe.eval_images, recipe.confidences)
+    path, limit = run_dir / "rejected-val.jsonl", recipe.bad_images
+    held_out.rejected.report(path, limit, recipe.eval_images)
     protocol = {
         "model": "best.keras",
         "data": held_out.dataset.image_folder.parent.name,

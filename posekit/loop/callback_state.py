@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from posekit.checkpoints import CheckpointError
+
 PLAIN = (bool, int, float, str, type(None))
 # Keras sets `params` anew, and turns the sign of `min_delta` at the first epoch end of a process.
 NOT_STATE = ("params", "min_delta")
@@ -45,12 +47,12 @@ def restore_callbacks(
     """Puts the state back.
 
     Raises:
-        ValueError: other callbacks than when the checkpoint was written.
+        CheckpointError: other callbacks than when the checkpoint was written.
     """
     names = [type(callback).__name__ for callback in callbacks]
     saved = [state["class"] for state in plain]
     if names != saved:
-        raise ValueError(
+        raise CheckpointError(
             f"expected the callbacks of the checkpoint, {saved}, received {names}; resume with the "
             "same callbacks or start in a new run folder"
         )

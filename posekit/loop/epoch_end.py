@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from posekit.checkpoints import save_keras
 from posekit.loop.distribution import on_chief
+from posekit.loop.divergence import check_weights
 from posekit.loop.interruption import StopRequested
 from posekit.loop.logs import FIRST, LAST, resident_mb
 from posekit.loop.loop_state import Loop
@@ -17,6 +18,7 @@ def close_epoch(loop: Loop) -> None:
 
     Raises:
         SystemExit: after a signal, once a checkpoint is written.
+        TrainingDiverged: a weight is not finite; nothing is saved.
         ValueError: `monitor` is no column, or a metric has the name of another column.
     """
     progress = loop.progress
@@ -39,22 +41,23 @@ def close_epoch(loop: Loop) -> None:
 
 def _measure(loop: Loop, logs: dict[str, float]) -> tuple[dict, float | None] | None:
     """On the chief: metrics and best value, with both .keras files written; None if interrupted."""
-    epoch = loop.progress.epoch + 1
-    due = epoch % loop.validate_every == 0 or epoch == loop.epochs
+    check_weights(loop)
+    options, epoch = loop.options, loop.progress.epoch + 1
+    due = epoch % options.validate_every == 0 or epoch == options.epochs
     metrics, pictures = {}, {}
     with _averaged_weights(loop):
         try:
             with loop.signals.interruptible():
-                if due and loop.validate is not None:
-                    metrics = {k: float(v) for k, v in loop.validate(loop.model).items()}
-                if due and loop.pictures is not None:
-                    pictures = loop.pictures(loop.model)
+                if due and options.validate is not None:
+                    metrics = {k: float(v) for k, v in options.validate(loop.model).items()}
+                if due and options.pictures is not None:
+                    pictures = options.pictures(loop.model)
         except StopRequested:
             return None
         loop.log.write_pictures(pictures, epoch, loop.progress.step)
-        _check_names(logs, metrics, loop.monitor, due)
-        value = (logs | metrics).get(loop.monitor, math.nan)
-        better = _is_better(value, loop.progress.best, loop.mode)
+        _check_names(logs, metrics, options.monitor, due)
+        value = (logs | metrics).get(options.monitor, math.nan)
+        better = _is_better(value, loop.progress.best, options.mode)
         _save_models(loop, ["last.keras", "best.keras"] if better else ["last.keras"])
     return metrics, value if better else loop.progress.best
 
@@ -83,7 +86,7 @@ def _save_models(loop: Loop, names: list[str]) -> None:
     optimizer, loop.model.optimizer = loop.model.optimizer, None
     try:
         for name in names:
-            save_keras(loop.saved_model, loop.run_dir / name)
+            save_keras(loop.options.saved_model or loop.model, loop.run_dir / name)
     finally:
         loop.model.optimizer = optimizer
 
@@ -91,7 +94,7 @@ def _save_models(loop: Loop, names: list[str]) -> None:
 @contextlib.contextmanager
 def _averaged_weights(loop: Loop) -> Iterator[None]:
     """Swaps in the moving average of the weights, where there is one."""
-    if loop.ema is None:
+    if loop.options.ema is None:
         yield
         return
     variables = loop.model.trainable_variables
@@ -107,7 +110,7 @@ def _averaged_weights(loop: Loop) -> Iterator[None]:
 def _row(loop: Loop, logs: dict[str, float]) -> dict:
     """One row of log.csv, for the epoch just finished."""
     progress = loop.progress
-    rate = loop.steps * loop.batch_size / max(progress.seconds, 1e-9)
+    rate = loop.steps * loop.options.batch_size / max(progress.seconds, 1e-9)
     return {
         "epoch": progress.epoch,
         "step": progress.step,

@@ -1,10 +1,13 @@
 """What a run tells: log.csv, TensorBoard, pictures and a progress line."""
 
+import contextlib
 import csv
+import errno
 import io
 import os
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,8 @@ import rich.console
 import rich.progress
 import tensorflow as tf
 
-from posekit.atomic_files import write_file
+from posekit.atomic_files import WriteError, write_file
+from posekit.loop.runs import PICTURES, TENSORBOARD
 
 FIRST = ("epoch", "step", "lr", "loss")
 LAST = ("seconds", "samples_per_second", "resident_mb")
@@ -29,13 +33,15 @@ class RunLog:
 
     def __enter__(self):
         if self._run_dir is not None:
-            self._board = tf.summary.create_file_writer(str(self._run_dir / "tensorboard"))
+            with _named_errors():
+                self._board = tf.summary.create_file_writer(str(self._run_dir / TENSORBOARD))
         return self
 
     def __exit__(self, *_):
         self.end_epoch()
         if self._board is not None:
-            self._board.close()
+            with _named_errors():
+                self._board.close()
 
     def write_table(self, rows: list[dict]) -> None:
         """Writes log.csv anew from all rows, so no epoch is there twice or missing."""
@@ -53,10 +59,11 @@ class RunLog:
         """Sends an epoch's numbers to TensorBoard, and to stderr as one line."""
         if self._run_dir is None:
             return
-        with self._board.as_default(step=row["step"]):
-            for name, value in row.items():
-                tf.summary.scalar(name, value)
-        self._board.flush()
+        with _named_errors():
+            with self._board.as_default(step=row["step"]):
+                for name, value in row.items():
+                    tf.summary.scalar(name, value)
+            self._board.flush()
         shown = {k: v for k, v in row.items() if k not in ("epoch", "step", "resident_mb")}
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
         self.say(f"epoch {row['epoch']}/{self._epochs}  step {row['step']}  {numbers}")
@@ -71,10 +78,10 @@ class RunLog:
         """
         if self._run_dir is None:
             return
-        with self._board.as_default(step=step):
+        with _named_errors(), self._board.as_default(step=step):
             for name, picture in pictures.items():
                 content = tf.io.encode_png(picture).numpy()
-                write_file(self._run_dir / "pictures" / f"{name}-{epoch:04d}.png", content)
+                write_file(self._run_dir / PICTURES / f"{name}-{epoch:04d}.png", content)
                 tf.summary.image(name, picture[None])
 
     def start_epoch(self, epoch: int, steps: int, done: int) -> None:
@@ -107,6 +114,16 @@ class RunLog:
         """Prints a line to stderr, on the chief only."""
         if self._run_dir is not None:
             print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _named_errors() -> Iterator[None]:
+    """Says what a full disk means to TensorFlow as it is said of all other files."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0]
+        raise WriteError.of(OSError(errno.EIO, reason), f"{TENSORBOARD}/") from error
 
 
 def resident_mb() -> float:

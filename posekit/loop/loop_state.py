@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from posekit.loop.interruption import StopSignals
 from posekit.loop.logs import RunLog
+from posekit.loop.options import FitOptions
 from posekit.loop.watchdog import InputWatchdog
 
 
@@ -39,24 +40,17 @@ class Loop:
     """What stays the same during a run, and its progress."""
 
     model: keras.Model
-    saved_model: keras.Model
+    options: FitOptions
+    run_dir: Path
+    steps: int
+    """An epoch."""
     optimizer: keras.optimizers.Optimizer
-    callbacks: keras.callbacks.CallbackList
+    """The options' one, prepared."""
     strategy: tf.distribute.Strategy
     train_step: Callable
-    validate: Callable | None
-    pictures: Callable | None
-    run_dir: Path
+    callbacks: keras.callbacks.CallbackList
     log: RunLog
     signals: StopSignals
     watchdog: InputWatchdog
-    epochs: int
-    steps: int
-    batch_size: int
-    validate_every: int
-    checkpoint_every: int | None
-    monitor: str
-    mode: str
-    ema: float | None
     callback_settings: list[dict] = dataclasses.field(default_factory=list)
     progress: Progress = dataclasses.field(default_factory=Progress)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from posekit.checkpoints import (
+    CheckpointError,
     arrays_from_bytes,
     arrays_to_bytes,
     assign_variables,
@@ -16,6 +17,7 @@ from posekit.checkpoints import (
 )
 from posekit.loop.callback_state import callback_state, restore_callbacks
 from posekit.loop.distribution import broadcast, is_chief, on_chief, worker_position
+from posekit.loop.divergence import check_weights
 from posekit.loop.loop_state import Loop, Progress
 from posekit.loop.runs import CHECKPOINTS
 
@@ -24,10 +26,12 @@ def save_progress(loop: Loop) -> None:
     """Writes a checkpoint of everything; all workers call it at the same step.
 
     Raises:
-        OSError: on the chief, the disk is full; the others raise ChiefFailed.
+        WriteError: on the chief, the disk is full; the others raise ChiefFailed.
+        TrainingDiverged: likewise, where a weight is not finite.
     """
 
     def write() -> None:
+        check_weights(loop)
         plain, arrays = callback_state(loop.callbacks.callbacks, loop.callback_settings)
         arrays |= variable_arrays(model=loop.model.variables, optimizer=loop.optimizer.variables)
         state = {"progress": dataclasses.asdict(loop.progress), "callbacks": plain}
@@ -42,8 +46,8 @@ def resume(loop: Loop) -> None:
     Only the chief reads files; the other workers get their copy from it.
 
     Raises:
-        ValueError: the checkpoint belongs to another network, optimizer or list of callbacks.
-        CheckpointError: all checkpoints are damaged.
+        CheckpointError: all checkpoints are damaged, or the newest whole one belongs to another
+            network, optimizer, list of callbacks, length of epochs or version.
     """
     arrays: dict[str, np.ndarray] = {}
 
@@ -58,13 +62,31 @@ def resume(loop: Loop) -> None:
         _share_variables(loop.strategy, groups)
         return
     arrays = arrays_from_bytes(broadcast(loop.strategy, arrays_to_bytes(arrays)))
-    loop.progress = Progress(**state["progress"])
+    loop.progress, callbacks = _progress_of(state, loop.steps)
     if loop.progress.step > loop.progress.epoch * loop.steps:
         loop.callbacks.on_epoch_begin(loop.progress.epoch)  # before its effects are overwritten
     assign_variables(arrays, **groups)
-    restore_callbacks(loop.callbacks.callbacks, state["callbacks"], arrays)
+    restore_callbacks(loop.callbacks.callbacks, callbacks, arrays)
     loop.log.write_table(loop.progress.rows)
     loop.log.say(f"resuming at step {loop.progress.step}, epoch {loop.progress.epoch + 1}")
+
+
+def _progress_of(state: dict, steps: int) -> tuple[Progress, list[dict]]:
+    """Returns the progress and the callbacks' state, if they can be those of this run."""
+    try:
+        progress, callbacks = Progress(**state["progress"]), state["callbacks"]
+        fits = 0 <= progress.step - progress.epoch * steps <= steps
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"expected a checkpoint of this version, received another one ({error}); go on with "
+            "the version that recipe.json names, or choose another run folder"
+        ) from error
+    if not fits:
+        raise CheckpointError(
+            f"expected a checkpoint of epochs of {steps} steps, received step {progress.step} "
+            f"after {progress.epoch} epochs; it belongs to another run, choose another run folder"
+        )
+    return progress, callbacks
 
 
 def _share_variables(strategy: tf.distribute.Strategy, groups: dict[str, Sequence]) -> None:

@@ -18,7 +18,8 @@ from posekit.atomic_files import remove_unfinished, write_file
 from posekit.checkpoints import has_checkpoint
 
 PACKAGES = ("posekit", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
-RECIPE, LOCK, CHECKPOINTS, PICTURES = "recipe.json", ".lock", "checkpoints", "pictures"
+RECIPE, LOCK = "recipe.json", ".lock"
+CHECKPOINTS, PICTURES, TENSORBOARD = "checkpoints", "pictures", "tensorboard"
 
 
 class RunError(ValueError):
@@ -43,18 +44,20 @@ def opened_run(
         The folder; the lock is held until the context ends or the process dies.
 
     Raises:
-        RunError: not writable; another process holds the lock; settings differ.
+        RunError: not writable; another process holds the lock; settings differ or are lost.
     """
     run_dir = Path(run_dir)
+    folders = [run_dir, *(run_dir / name for name in (CHECKPOINTS, PICTURES, TENSORBOARD))]
     try:
-        for folder in (run_dir, run_dir / CHECKPOINTS, run_dir / PICTURES):
+        for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
+            check_writable(folder)
         lock = open(run_dir / LOCK, "a+")
     except OSError as error:
         raise _not_writable(run_dir, error) from error
     with lock:
         _take_lock(lock, run_dir)
-        for folder in (run_dir, run_dir / CHECKPOINTS, run_dir / PICTURES):
+        for folder in folders:
             remove_unfinished(folder)
         _check_recipe(run_dir, settings, may_change)
         _write_recipe(run_dir, settings)
@@ -109,11 +112,16 @@ def _not_writable(run_dir: Path, error: OSError) -> RunError:
 def _take_lock(lock, run_dir: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         lock.seek(0)
         raise RunError(
             f"expected a run folder of our own, but process {lock.read().strip()} is training in "
             f"{run_dir}; wait for it, stop it, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise RunError(
+            f"expected a disk that can lock files, received {run_dir} ({error.strerror}); choose "
+            "a folder on another one"
         ) from error
     try:
         lock.truncate(0)
@@ -124,14 +132,16 @@ def _take_lock(lock, run_dir: Path) -> None:
 
 
 def _check_recipe(run_dir: Path, settings: dict, may_change: Sequence[str]) -> None:
-    path = run_dir / RECIPE
-    if not (path.exists() and has_checkpoint(run_dir / CHECKPOINTS)):
+    if not has_checkpoint(run_dir / CHECKPOINTS):
         return  # a run that failed before its first checkpoint binds nobody
+    path = run_dir / RECIPE
     try:
-        before = json.loads(path.read_bytes())["settings"]
-    except (ValueError, KeyError) as error:
-        raise RunError(f"expected {path} to be JSON with settings, received: {error}") from error
-    differences = recipe_differences(before, settings)
+        differences = recipe_differences(json.loads(path.read_bytes())["settings"], settings)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(
+            f"expected {path} to be JSON with the settings of the checkpoints, received: {error}; "
+            "put it back, or choose another run folder"
+        ) from error
     lines = [f"  {name}: {old!r} -> {new!r}" for name, (old, new) in differences.items()]
     if not lines:
         return

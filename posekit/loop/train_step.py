@@ -67,64 +67,83 @@ def make_train_step(
         finite, else NaN; stop, the sum of what the workers passed. Variables change only where
         terms and gradients are finite.
     """
-    variables = model.trainable_variables
-    statistics = [v for v in model.non_trainable_variables if "float" in str(v.dtype)]
-    replicas = strategy.num_replicas_in_sync
-    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-
-    def forward(images, targets, weights):
-        outputs = model(images, training=True)
-        terms = losses(outputs, targets, weights)
-        if "loss" in terms and len(terms) > 1:
-            raise ValueError(
-                f'expected losses of other names than "loss", their sum, received {list(terms)}'
-            )
-        terms = {name: _share(name, term, batch_size) for name, term in terms.items()}
-        if model.losses:
-            terms["regularization"] = tf.add_n(model.losses) / replicas
-        return terms, tf.add_n(list(terms.values()))
-
-    def backward(images, targets, weights, stop):
-        before = [tf.identity(v.value) for v in statistics]
-        with tf.GradientTape() as tape:
-            terms, total = forward(images, targets, weights)
-            goal = optimizer.scale_loss(total)
-        gradients = _dense(tape.gradient(goal, [v.value for v in variables]), variables)
-        scale = tf.convert_to_tensor(optimizer.dynamic_scale) if scaled else 1.0
-        context = tf.distribute.get_replica_context()
-        _average_statistics(statistics, before, context)
-        if clip_norm is not None:
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        norm = tf.linalg.global_norm(gradients)
-        if clip_norm is not None:
-            gradients = _clipped(gradients, norm, clip_norm * scale, context)
-        numbers = tf.stack([*terms.values(), norm * 0.0, stop])
-        *means, finite, stop = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, numbers))
-        return gradients, before, (dict(zip(terms, means, strict=True)), finite, stop)
-
-    def update(gradients):
-        optimizer.apply(gradients, variables)
-
-    def skip(before):
-        for variable, value in zip(statistics, before, strict=True):
-            variable.assign(value)
-        if scaled:
-            optimizer.step_counter.assign(0)
-            optimizer.dynamic_scale.assign(optimizer.dynamic_scale.value * 0.5)
+    parts = _StepParts(model, losses, optimizer, batch_size, clip_norm)
 
     @tf.function
     def step(batch, stop):
-        gradients, before, report = strategy.run(backward, args=(*batch, stop))
+        gradients, before, report = strategy.run(parts.backward, args=(*batch, stop))
         report = tf.nest.map_structure(
             lambda number: strategy.experimental_local_results(number)[0], report
         )
         if tf.reduce_all(tf.math.is_finite(tf.stack(tf.nest.flatten(report)))):
-            strategy.run(update, args=(gradients,))
+            strategy.run(parts.update, args=(gradients,))
         else:
-            strategy.run(skip, args=(before,))
+            strategy.run(parts.skip, args=(before,))
         return report
 
     return step
+
+
+class _StepParts:
+    """What each replica does in a step; the arguments are those of `make_train_step`."""
+
+    def __init__(self, model, losses, optimizer, batch_size, clip_norm):
+        self._model, self._losses, self._optimizer = model, losses, optimizer
+        self._batch_size, self._clip_norm = batch_size, clip_norm
+        self._variables = model.trainable_variables
+        self._statistics = [v for v in model.non_trainable_variables if "float" in str(v.dtype)]
+        self._scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+    def forward(self, images, targets, weights):
+        """Returns (terms, their sum), this replica's parts of the means over the global batch."""
+        outputs = self._model(images, training=True)
+        terms = self._losses(outputs, targets, weights)
+        if "loss" in terms and len(terms) > 1:
+            raise ValueError(
+                f'expected losses of other names than "loss", their sum, received {list(terms)}'
+            )
+        terms = {name: _share(name, term, self._batch_size) for name, term in terms.items()}
+        if self._model.losses:
+            replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+            terms["regularization"] = tf.add_n(self._model.losses) / replicas
+        return terms, tf.add_n(list(terms.values()))
+
+    def backward(self, images, targets, weights, stop):
+        """Returns (gradients, statistics before the step, what `make_train_step` returns)."""
+        before = [tf.identity(v.value) for v in self._statistics]
+        with tf.GradientTape() as tape:
+            terms, total = self.forward(images, targets, weights)
+            goal = self._optimizer.scale_loss(total)
+        gradients = tape.gradient(goal, [v.value for v in self._variables])
+        gradients = _dense(gradients, self._variables)
+        context = tf.distribute.get_replica_context()
+        _average_statistics(self._statistics, before, context)
+        gradients, norm = self._clip(gradients, context)
+        numbers = tf.stack([*terms.values(), norm * 0.0, stop])
+        *means, finite, stop = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, numbers))
+        return gradients, before, (dict(zip(terms, means, strict=True)), finite, stop)
+
+    def update(self, gradients):
+        """Follows the gradients."""
+        self._optimizer.apply(gradients, self._variables)
+
+    def skip(self, before):
+        """Undoes what the forward pass did to the statistics; float16: a smaller scale next."""
+        for variable, value in zip(self._statistics, before, strict=True):
+            variable.assign(value)
+        if self._scaled:
+            self._optimizer.step_counter.assign(0)
+            self._optimizer.dynamic_scale.assign(self._optimizer.dynamic_scale.value * 0.5)
+
+    def _clip(self, gradients: list[tf.Tensor], context) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Returns (gradients, their global norm before), both summed over replicas if clipped."""
+        if self._clip_norm is None:
+            return gradients, tf.linalg.global_norm(gradients)
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        norm = tf.linalg.global_norm(gradients)
+        scaled = self._optimizer.dynamic_scale if self._scaled else 1.0
+        limit = self._clip_norm * tf.convert_to_tensor(scaled)
+        return _clipped(gradients, norm, limit, context), norm
 
 
 def _average_statistics(statistics: list, before: list[tf.Tensor], context) -> None:

@@ -83,7 +83,7 @@ class InputWatchdog:
                 if save is not None:
                     save()
                     saved = "a checkpoint is written"
-            except OSError as error:
+            except Exception as error:  # whatever it is: nobody else could end the process
                 saved += f" ({error})"
             _end(f"signal {number} while the input gave no batch; {saved}", code=128 + number)
 

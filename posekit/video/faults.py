@@ -6,6 +6,8 @@ from typing import Literal
 
 MAX_FAULTS = 1000
 """Faults that are kept of a video, so that memory is bounded whatever the damage."""
+TOLERANCE = 0.5
+"""Seconds by which a whole video may be shorter than its file says."""
 
 
 class VideoError(ValueError):
@@ -34,7 +36,8 @@ class Fault:
     Args:
         kind: "undecodable": data that gave no frame; "corrupt": a frame with guessed parts;
             "picture": a file of a folder that is no whole picture; "time": a time stamp that is
-            not later than the one before; "count": other than the declared number of frames.
+            not later than the one before; "count": other than the declared number of frames, less
+            than the declared time, or no frame at all.
         frame: index of the frame, or of the one that should have come.
         reason: in words.
         name: file name, of a picture in a folder.
@@ -63,3 +66,16 @@ class FaultList(list[Fault]):
         """Appends a fault when another number of frames was declared than decoded."""
         if declared is not None and declared != decoded:
             self.add("count", decoded, f"declared {declared} frames, decoded {decoded}")
+
+    def add_length(self, declared: float | None, decoded: float, frames: int) -> None:
+        """Appends a fault when a video that does not count its frames ends before its time.
+
+        Args:
+            declared: seconds; None when unknown.
+            decoded: end of the last frame, seconds.
+            frames: how many were decoded.
+        """
+        if declared is not None and declared - decoded > TOLERANCE:
+            self.add("count", frames, f"declared {declared:.2f} s, decoded {decoded:.2f} s")
+        elif frames == 0 and not self.total:
+            self.add("count", 0, "decoded no frame")

@@ -25,6 +25,8 @@ class Timestamps:
         self._without_presentation = without_presentation
         self._start = None if without_presentation else start
         self._latest, self._step = None, 1
+        self.end = 0.0
+        """Seconds at which the last frame ends, counted from the file's time 0."""
 
     def time_of(self, frame: "VideoFrame", index: int, faults: "FaultList") -> float | None:
         """Returns a frame's time; None where the file does not say one.
@@ -42,6 +44,7 @@ class Timestamps:
                 seconds = float(-self._step * self._time_base)
                 faults.add("time", index, f"{seconds:g} s before the time stamp of the last frame")
         self._latest = ticks
+        self.end = float((ticks + max(self._step, frame.duration or 0)) * self._time_base)
         return float((ticks - self._start) * self._time_base)
 
     def _ticks_of(self, frame: "VideoFrame") -> int | None:

@@ -76,9 +76,10 @@ class VideoFile:
         self._device = device
         self._restart()
         _check_kind(self.path, device is not None)
-        with self._opened() as (_, stream):
+        with self._opened() as (container, stream):
             self.rate = float(stream.average_rate) if stream.average_rate else None
             self.declared_frames = stream.frames or None
+            self._declared_seconds = _seconds(container, stream)
             stored = stream.height, stream.width
         self._check_size(stored)
         with contextlib.closing(self.frames()) as frames:
@@ -112,6 +113,7 @@ class VideoFile:
                     pixels = to_rgb.reformat(frame, format="rgb24").to_ndarray()
                     yield Frame(_upright(pixels, frame), index, time)
         self.faults.add_count(self._expected_frames(), self.decoded_frames)
+        self.faults.add_length(self._declared_seconds, times.end, self.decoded_frames)
 
     def _restart(self) -> None:
         self.decoded_frames, self.faults = 0, FaultList()
@@ -199,6 +201,20 @@ def _check_kind(path: Path, is_camera: bool) -> None:
         raise VideoError(f"expected {expected}, received something else", path)
     if not is_camera and status.st_size == 0:
         raise VideoError("the file is empty", path)
+
+
+def _seconds(container: "InputContainer", stream: "VideoStream") -> float | None:
+    """How long the stream is said to be, in the formats that do not count frames.
+
+    Others do, or FFmpeg guesses from what is left of the file.
+    """
+    if container.format.name not in ("matroska,webm", "flv"):
+        return None
+    with contextlib.suppress(ValueError):
+        hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "").split(":"))
+        return 3600 * hours + 60 * minutes + seconds
+    alone = len(container.streams) == 1
+    return container.duration / 1e6 if alone and container.duration else None
 
 
 def _upright(pixels: np.ndarray, frame: "VideoFrame") -> np.ndarray:

@@ -1,8 +1,10 @@
 """Writes frames as a video."""
 
+import contextlib
 import math
 import os
 import warnings
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from posekit.atomic_files import FULL, WriteError
 from posekit.video.faults import VideoError
 from posekit.video.pyav import file_address, import_av
 
@@ -62,6 +65,7 @@ class VideoWriter:
 
     Raises:
         VideoError: PyAV is missing, or the file cannot be made.
+        WriteError: the disk is full.
     """
 
     def __init__(
@@ -104,7 +108,8 @@ class VideoWriter:
         frame = self._to_yuv.reformat(frame, format="yuv420p", dst_colorspace="ITU709")
         self.latest = self._ticks(time)
         frame.pts, frame.duration, frame.time_base = self.latest, self._period, TIME_BASE
-        self._container.mux(self._stream.encode(frame))
+        with self._full_disk_named():
+            self._container.mux(self._stream.encode(frame))
         self.num_frames += 1
 
     def close(self) -> None:
@@ -112,7 +117,7 @@ class VideoWriter:
         if self._container is None:
             return
         container, self._container = self._container, None
-        with container:
+        with self._full_disk_named(), container:
             container.mux(self._stream.encode())
 
     def __enter__(self) -> "VideoWriter":
@@ -127,7 +132,10 @@ class VideoWriter:
         container = av.open(file_address(self.path), "w", format="mp4", options=FRAGMENTS)
         self._stream = self._add_stream(container)
         try:
-            container.start_encoding()
+            with self._full_disk_named():
+                container.start_encoding()
+        except WriteError:
+            raise
         except (av.error.FFmpegError, OSError) as error:
             height, width = self.size
             raise VideoError(
@@ -137,6 +145,15 @@ class VideoWriter:
             ) from None
         self._container = container
         self._to_yuv = av.video.reformatter.VideoReformatter()
+
+    @contextlib.contextmanager
+    def _full_disk_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (import_av().error.FFmpegError, OSError) as error:
+            if getattr(error, "errno", None) not in FULL:
+                raise
+            raise WriteError.of(error, self.path.name) from error
 
     def _add_stream(self, container: "OutputContainer") -> "VideoStream":
         # Without B-frames packets are in the order of the frames, so that segments can be cut
