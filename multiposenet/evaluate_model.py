@@ -1,7 +1,6 @@
 """Evaluates a joined model on a COCO folder: keypoints, person boxes, person mask."""
 
 import dataclasses
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from posekit.metrics.coco_truth import CocoTruth, read_truth
 from posekit.metrics.evaluation_outputs import box_results, keypoint_results
 from posekit.metrics.evaluation_report import damaged_text, protocol_text, show_progress
 from posekit.metrics.voc import PersonIoU
+from posekit.npz_files import read_npz
 from posekit.skeletons import Skeleton
 
 Predict = Callable[[list[dict]], list[tuple[Prediction, np.ndarray | None]]]
@@ -211,7 +211,6 @@ def _prior(path: Path | None) -> np.ndarray | None:
     if path is None:
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays["prior"]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        return read_npz(path, ("prior",))["prior"]
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path}: expected prior.npz of a PRN's run, received: {error}") from error

@@ -1,6 +1,5 @@
 """The figures of a trained PRN, from files: beside those that need no learning."""
 
-import zipfile
 from pathlib import Path
 
 import keras
@@ -8,9 +7,10 @@ import numpy as np
 
 from multiposenet.prn import input_kind
 from multiposenet.prn_evaluation import Figures, Method, assignment_ap, crowded_images, floors
-from multiposenet.prn_inputs import InputKind
+from multiposenet.prn_files import load_prn
+from multiposenet.prn_inputs import SIZE, InputKind
 from multiposenet.prn_people import AnnotationError, Boxes, People, load_people, prior_maps
-from posekit.model_loading import load_model
+from posekit.npz_files import read_npz
 
 _BOXES = {
     "all": "ground truth, with crowds and people without keypoints",
@@ -40,13 +40,13 @@ def measure(
         Figures of all and of the crowded images, and the protocol.
 
     Raises:
-        AnnotationError: a file that cannot be used.
+        AnnotationError, PrnFileError: a file that cannot be used.
     """
     people = load_people(data, split).with_boxes(boxes)
     beside = model_path.with_name("prior.npz") if model_path else None
     prior_path = prior_path or (beside if beside and beside.is_file() else None)
-    methods = floors(None if prior_path is None else _prior(prior_path))
-    model = _load(model_path, people) if model_path is not None else None
+    methods = floors(prior_path and _prior(prior_path, people.skeleton.num_keypoints))
+    model = load_prn(model_path, people.skeleton) if model_path is not None else None
     kind = input_kind(model) if model else "peaks"
     protocol = protocol_of(data.name, boxes, people, kind)
     if model:
@@ -83,27 +83,22 @@ def protocol_of(
     }
 
 
-def _load(path: Path, people: People) -> keras.Model:
-    try:
-        model = load_model(path)
-    except (ValueError, OSError) as error:
-        raise AnnotationError(f"{path}: expected a trained PRN, received: {error}") from error
-    num_keypoints = people.skeleton.num_keypoints
-    if model.input_shape[-1] != num_keypoints or "maps" not in model.output_names:
+def _prior(path: Path, num_keypoints: int) -> np.ndarray:
+    if path.suffix == ".npz":
+        try:
+            arrays = read_npz(path)
+        except (ValueError, OSError) as error:
+            raise AnnotationError(str(error)) from error
+        if "prior" in arrays:
+            return _checked(arrays["prior"], path, num_keypoints)
+    return _checked(prior_maps(load_people(path)), path, num_keypoints)
+
+
+def _checked(prior: np.ndarray, path: Path, num_keypoints: int) -> np.ndarray:
+    shape = (*SIZE, num_keypoints)
+    if prior.shape != shape or not np.isfinite(prior).all():
         raise AnnotationError(
-            f"{path}: expected a PRN of {num_keypoints} keypoints, received a model of input "
-            f"{model.input_shape} and outputs {model.output_names}"
+            f"{path}: expected prior.npz of a PRN's run, or people, for finite maps of {shape}, "
+            f"received {prior.shape} of {prior.dtype}"
         )
-    return model
-
-
-def _prior(path: Path) -> np.ndarray:
-    try:
-        if zipfile.is_zipfile(path):
-            with np.load(path, allow_pickle=False) as arrays:
-                if "prior" in arrays:
-                    return arrays["prior"]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = f"expected prior.npz of a PRN's run, received: {error}"
-        raise AnnotationError(f"{path}: {reason}") from error
-    return prior_maps(load_people(path))
+    return prior

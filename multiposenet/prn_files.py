@@ -43,7 +43,7 @@ def load_prn(path: Path, skeleton: Skeleton) -> keras.Model:
     if shape[-1] != count:
         raise PrnFileError(
             f"{path}: expected maps of {count} keypoints, as skeleton {skeleton.name!r} has, "
-            f"received {shape[-1]}; name the skeleton it was trained with by --skeleton"
+            f"received {shape[-1]}; take the skeleton that it was trained with"
         )
     return model
 

@@ -1,7 +1,6 @@
 """People of many images as arrays, from annotation files alone: what the PRN is trained on."""
 
 import dataclasses
-import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 from multiposenet.prn_inputs import SIZE, label_profiles, own_cells
 from posekit.boxes import xywh_to_xyxy
 from posekit.metrics.coco_truth import CocoTruth, read_truth
+from posekit.npz_files import read_npz
 from posekit.skeletons import COCO, Skeleton
 
 Boxes = Literal["all", "no-crowd", "labelled"]
@@ -110,7 +110,7 @@ def load_people(path: Path | str, split: str = "train") -> People:
         )
     try:
         people = _from_arrays(path) if path.suffix == ".npz" else people_of(read_truth(path))
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError) as error:
         text = str(error)
         raise AnnotationError(text if str(path) in text else f"{path}: {text}") from error
     if not (people.num_labelled > 0).any():
@@ -157,13 +157,11 @@ def prior_maps(people: People, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def _from_arrays(path: Path) -> People:
-    with np.load(path, allow_pickle=False) as arrays:
-        missing = {"image_id", "bbox", "keypoints"} - set(arrays)
-        if missing:
-            raise ValueError(
-                f"expected arrays image_id, bbox and keypoints, received no {sorted(missing)}"
-            )
-        ids, boxes, keypoints = (arrays[name] for name in ("image_id", "bbox", "keypoints"))
+    ids, boxes, keypoints = read_npz(path, ("image_id", "bbox", "keypoints")).values()
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"expected image_id as a row of whole numbers, received {ids.shape} of {ids.dtype}"
+        )
     shapes = (len(ids), 4), (len(ids), COCO.num_keypoints, 3)
     if (boxes.shape, keypoints.shape) != shapes:
         raise ValueError(

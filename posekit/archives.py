@@ -6,6 +6,7 @@ damaged or hostile archive nothing appears.
 
 import contextlib
 import dataclasses
+import errno
 import gzip
 import os
 import shutil
@@ -15,7 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
@@ -25,7 +26,8 @@ Member = tuple[str, BinaryIO | None]
 """Name, and the bytes of a file or None for a folder."""
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error)
 _DAMAGE += (EOFError, ValueError, RuntimeError, OverflowError, KeyError)
-_DAMAGE += (FileExistsError, NotADirectoryError, IsADirectoryError)
+_DAMAGE_NUMBERS = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL}
+"""What the system answers to an archive's own names and offsets."""
 _END, _END64 = b"PK\x05\x06", b"PK\x06\x06"
 _END_BYTES = 1 << 17
 _DIRECTORY_BYTES = 128
@@ -73,7 +75,9 @@ def unpack(archive: Path | str, folder: Path | str, limits: Limits | None = None
     try:
         count = _unpack_here(archive, scratch, limits)
         _move(scratch, folder)
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError) as error:
+        if not isinstance(error, _DAMAGE) and error.errno not in _DAMAGE_NUMBERS:
+            raise
         raise ArchiveError(f"{archive}: {error}; nothing of it was unpacked") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -124,6 +128,7 @@ def _copy(source: BinaryIO, target: Path, left: int) -> int:
 def _zip_members(archive: Path, limits: Limits) -> Iterator[Member]:
     _check_directory(archive, limits)
     with zipfile.ZipFile(archive) as whole:
+        check_packing(whole.infolist())
         for member in whole.infolist():
             name = member.orig_filename  # .filename is cut at a zero byte
             if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -133,6 +138,17 @@ def _zip_members(archive: Path, limits: Limits) -> Iterator[Member]:
                 raise ValueError(f"{name!r:.80} unpacks {sizes}")
             with whole.open(member) as source:
                 yield name, None if member.is_dir() else source
+
+
+def check_packing(members: Iterable[zipfile.ZipInfo]) -> None:
+    """Refuses what is packed otherwise than by deflate, whose damage has one error of its own.
+
+    Raises:
+        ValueError: naming the member.
+    """
+    for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"expected {member.filename!r:.80} to be packed by deflate, or not")
 
 
 def _check_directory(archive: Path, limits: Limits) -> None:
@@ -157,24 +173,42 @@ def _tar_members(archive: Path, limits: Limits) -> Iterator[Member]:
         if file.read(2) == b"\x1f\x8b":
             file = stack.enter_context(gzip.open(archive))
         file.seek(0)
-        whole = stack.enter_context(tarfile.open(fileobj=_ShortReads(file), mode="r:"))
+        reads = _ShortReads(file)
+        whole = stack.enter_context(tarfile.open(fileobj=reads, mode="r:"))
         while (member := whole.next()) is not None:
             if not (member.isreg() or member.isdir()) or member.issparse():
                 raise ValueError(f"expected files, received a link or device {member.name!r:.80}")
             yield member.name, None if member.isdir() else whole.extractfile(member)
             whole.members.clear()  # it would keep them all
+        # To tarfile a damaged header of any member but the first is the archive's end.
+        if reads.last != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("expected the end of the archive, received a damaged header")
+        _read_on(file, limits.free_bytes)
+
+
+def _read_on(file: BinaryIO, limit: int) -> None:
+    """Reads the padding behind the last member, so that gzip compares its checksum."""
+    while block := file.read(_HEADER_BYTES):
+        limit -= len(block)
+        if limit < 0:
+            raise ValueError("more behind its end than padding")
 
 
 class _ShortReads:
-    """A file of which no header of a member may ask for more than a megabyte at once."""
+    """A file of which no header of a member may ask for more than a megabyte at once.
+
+    `last` is what was read last.
+    """
 
     def __init__(self, file: BinaryIO):
         self.seek, self.tell, self._file = file.seek, file.tell, file
+        self.last = b""
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _HEADER_BYTES:
             raise ValueError(f"a header of {size} bytes")
-        return self._file.read(size)
+        self.last = self._file.read(size)
+        return self.last
 
 
 def _move(scratch: Path, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """From the command line to a recipe: named recipes, each field an option."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import tyro
 
+from posekit.atomic_files import TEMPORARY_PREFIX
 from posekit.requirements import check_versions
 
 
@@ -41,18 +44,45 @@ class UsageError(ValueError):
     exit_code = 2
 
 
+def check_output(option: str, path: Path) -> None:
+    """Refuses a file that cannot be written, before the work whose result it is to hold.
+
+    Raises:
+        UsageError: naming the option: no folder of it, or none to write into; or it is a folder.
+    """
+    trial = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"{option}: expected a file in a folder that exists and can be written, received "
+            f"{path}: {error.strerror}"
+        ) from None
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Runs a script's main function and exits with its code, unless packages are out of date.
 
     An exception whose class says an `exit_code` (2 for rejected input, 1 for a training that cannot
-    go on) ends with its message alone; any other one is a fault of the program and shows its
-    traceback.
+    go on) ends with its message alone, and so does, with code 1, what the system answers (no room,
+    no permission); any other one is a fault of the program and shows its traceback. Ctrl-C: 130.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # Names of files need be no text; to print them must not cost the exit code.
+            stream.reconfigure(errors="backslashreplace")
     try:
         check_versions()
         sys.exit(main())
+    except KeyboardInterrupt:
+        print(f"{Path(sys.argv[0]).name}: interrupted", file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
-        code = getattr(error, "exit_code", None)
+        from_system = isinstance(error, OSError) and error.errno is not None
+        code = getattr(error, "exit_code", 1 if from_system else None)
         if code is None:
             raise
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)

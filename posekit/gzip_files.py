@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from posekit.regular_files import check_regular
+
 _PIECE = 1 << 20
 
 
@@ -23,7 +25,7 @@ def plain_file(path: str | Path, max_bytes: int = 1 << 30) -> Iterator[Path]:
 
     Raises:
         ValueError: the file is no gzip file, cut, damaged, or unpacks to more than `max_bytes`.
-        OSError: it cannot be read, or the disk is full.
+        OSError: it cannot be read, is a pipe or device, or the disk is full.
     """
     path = Path(path)
     if path.suffix != ".gz":
@@ -41,6 +43,7 @@ def plain_file(path: str | Path, max_bytes: int = 1 << 30) -> Iterator[Path]:
 
 
 def _unpack(path: Path, copy: Path, max_bytes: int) -> None:
+    check_regular(path)
     with path.open("rb") as packed, copy.open("wb") as plain:
         pieces = iter(_pieces(packed, path))
         while piece := next(pieces, b""):

@@ -18,54 +18,25 @@ returns half-grey pictures for cut JPEG files and turns pictures by their EXIF t
   none, so that they never decide whether a file is used.
 """
 
-import contextlib
 import io
 import os
 import re
-import stat
-import struct
-from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
-from PIL.Image import Image
 
+from posekit.image_headers import (
+    MAX_PIXELS,
+    ImageError,
+    as_image_error,
+    check_size,
+    open_header,
+    opened,
+    orientation,
+)
 from posekit.orientation import turn_upright
 
-MAX_PIXELS = 100_000_000
-"""Largest accepted height * width."""
-
-# The plugin classes are used directly: `PIL.Image.open` would try forty formats, some of which
-# are known for security faults, and puts its own pixel limit before ours.
-_PLUGINS = {
-    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
-    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
-    b"GIF8": GifImagePlugin.GifImageFile,
-    b"BM": BmpImagePlugin.BmpImageFile,
-    b"RIFF": WebPImagePlugin.WebPImageFile,
-}
-_ORIENTATION_TAG = 0x0112
-
-
-class ImageError(ValueError):
-    """A picture that cannot be used.
-
-    Args:
-        reason: what is wrong with it.
-        path: the file, where the picture came from one.
-    """
-
-    exit_code = 2
-
-    def __init__(self, reason: str, path: str | os.PathLike | None = None):
-        super().__init__(reason, path)
-        self.reason = reason
-        self.path = path
-
-    def __str__(self) -> str:
-        return f"Cannot use image {self.path or '(bytes)'}: {self.reason}"
+MAX_SCANS = 100
+"""Of a JPEG file: progressive ones have ten, and each costs as much as a picture."""
 
 
 def read_image(
@@ -84,7 +55,7 @@ def read_image(
     Raises:
         ImageError: with the path and the reason.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         if os.fstat(file.fileno()).st_size > 8 * max_pixels:
             raise ImageError(f"expected at most {8 * max_pixels} bytes", path)
         data = file.read()
@@ -111,14 +82,16 @@ def decode_image(
     Raises:
         ImageError: the bytes are no such picture, damaged, or more than `max_pixels`.
     """
-    header = _open_header(io.BytesIO(data), path)
-    _check_size(header, max_pixels, path)
+    header = open_header(io.BytesIO(data), path)
+    check_size(header, max_pixels, path)
+    if header.format == "JPEG":
+        _check_scans(data, header.fp.tell(), path)
     if header.format in ("JPEG", "PNG"):
         pixels = _decode_strictly(data, header.format, path)
     else:
-        with _as_image_error(path):
+        with as_image_error(path):
             pixels = np.array(header.convert("RGB"))
-    return turn_upright(pixels, _orientation(header)) if exif else pixels
+    return turn_upright(pixels, orientation(header)) if exif else pixels
 
 
 def image_size(source: bytes | str | os.PathLike, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -132,12 +105,12 @@ def image_size(source: bytes | str | os.PathLike, max_pixels: int = MAX_PIXELS) 
         ImageError: as `read_image`, as far as the header tells.
     """
     if isinstance(source, bytes):
-        header = _open_header(io.BytesIO(source), None)
-        _check_size(header, max_pixels, None)
+        header = open_header(io.BytesIO(source), None)
+        check_size(header, max_pixels, None)
         return header.height, header.width
-    with _opened(source) as file:
-        header = _open_header(file, source)
-        _check_size(header, max_pixels, source)
+    with opened(source) as file:
+        header = open_header(file, source)
+        check_size(header, max_pixels, source)
         return header.height, header.width
 
 
@@ -147,8 +120,8 @@ def image_orientation(path: str | os.PathLike) -> int:
     Raises:
         ImageError: as `read_image`, as far as the header tells.
     """
-    with _opened(path) as file:
-        return _orientation(_open_header(file, path))
+    with opened(path) as file:
+        return orientation(open_header(file, path))
 
 
 def is_animated(path: str | os.PathLike) -> bool:
@@ -159,61 +132,24 @@ def is_animated(path: str | os.PathLike) -> bool:
     Raises:
         ImageError: as `read_image`, as far as the header tells.
     """
-    with _opened(path) as file:
-        header = _open_header(file, path)
+    with opened(path) as file:
+        header = open_header(file, path)
         try:
-            with _as_image_error(path):
+            with as_image_error(path):
                 return bool(getattr(header, "is_animated", False))
         except ImageError:
             return False
 
 
-@contextlib.contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    try:
-        # Asked before opening, because opening a pipe waits for its writer.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ImageError("expected a regular file, received a folder, pipe or device", path)
-        with Path(path).open("rb") as file:
-            yield file
-    except ImageError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(reason, path) from None
+def _check_scans(data: bytes, start: int, path: str | os.PathLike | None) -> None:
+    """Refuses a JPEG of thousands of scans; `start` is that of the first one's content.
 
-
-@contextlib.contextmanager
-def _as_image_error(path: str | os.PathLike | None) -> Iterator[None]:
-    # Pillow's readers answer damaged files with a dozen error types (OSError, SyntaxError,
-    # struct.error, ...), so all of them count.
-    try:
-        yield
-    except Exception as error:
-        raise ImageError(f"damaged: {error}", path) from None
-
-
-def _open_header(file: BinaryIO, path: str | os.PathLike | None) -> Image:
-    start = file.read(16)
-    file.seek(0)
-    plugin = next((plugin for magic, plugin in _PLUGINS.items() if start.startswith(magic)), None)
-    if not start:
-        raise ImageError("the file is empty", path)
-    if plugin is None or (start.startswith(b"RIFF") and start[8:12] != b"WEBP"):
-        raise ImageError(
-            f"expected JPEG, PNG, GIF, BMP or WebP, received bytes that start with {start!r}", path
-        )
-    with _as_image_error(path):
-        return plugin(file)
-
-
-def _check_size(header: Image, max_pixels: int, path: str | os.PathLike | None) -> None:
-    if not 0 < header.height * header.width <= max_pixels:
-        raise ImageError(
-            f"expected 1 to {max_pixels} pixels, received {header.height} x {header.width}; "
-            "scale the picture down or raise max_pixels",
-            path,
-        )
+    Within scans no other byte than a marker's follows 0xff, and nothing is read behind their end.
+    """
+    end = data.find(b"\xff\xd9", start)
+    scans = 1 + data.count(b"\xff\xda", start, end if end >= 0 else len(data))
+    if scans > MAX_SCANS:
+        raise ImageError(f"expected at most {MAX_SCANS} scans, received {scans}", path)
 
 
 def _decode_strictly(data: bytes, file_format: str, path: str | os.PathLike | None) -> np.ndarray:
@@ -227,27 +163,3 @@ def _decode_strictly(data: bytes, file_format: str, path: str | os.PathLike | No
     except tf.errors.OpError as error:
         message = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message).strip()
         raise ImageError(f"damaged: {message}", path) from None
-
-
-def _orientation(header: Image) -> int:
-    # Damaged EXIF data count as none: the pixels alone decide whether a file is used, so that
-    # training, which does not read them, and prediction come to the same verdict.
-    try:
-        if header.format == "PNG" and "exif" not in header.info:
-            header.info |= _exif_chunk(header.fp)
-        # Not PngImageFile's own getexif, which decodes the pixels to look behind them.
-        orientation = Image.getexif(header).get(_ORIENTATION_TAG, 1)
-    except Exception:  # Pillow answers with as many error types as for pixels
-        return 1
-    return orientation if orientation in range(2, 9) else 1
-
-
-def _exif_chunk(file: BinaryIO) -> dict[str, bytes]:
-    """Finds the EXIF data of a PNG by the heads of its chunks; many programs put them last."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        length, name = struct.unpack(">I4s", head)
-        if name == b"eXIf":
-            return {"exif": file.read(length)}
-        file.seek(length + 4, os.SEEK_CUR)
-    return {}

@@ -57,7 +57,7 @@ def json_object(
 
     Args:
         path: of the file to make or to replace; on an error it stays as it was.
-        head: at least one key, and the values that are not lists to grow.
+        head: keys with values that are not lists to grow.
         names: keys of the lists, in their order in the file after those of `head`.
 
     Raises:
@@ -69,10 +69,12 @@ def json_object(
         yield lists
         out = stack.enter_context(_opened(path))
         out.write(json.dumps(head, allow_nan=False, separators=(",", ":"))[:-1])
+        comma = "," if head else ""
         for (name, items), file in zip(lists.items(), files, strict=True):
             items.end()
             file.seek(0)
-            out.write(f",\n{json.dumps(name)}:")
+            out.write(f"{comma}\n{json.dumps(name)}:")
+            comma = ","
             shutil.copyfileobj(file, out)
         out.write("}")
 

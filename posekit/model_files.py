@@ -5,6 +5,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from posekit.archives import check_packing
+from posekit.regular_files import check_regular
+
 KINDS = {
     "topdown>PoseReading": "topdown",
     "topdown>SsdReading": "ssd",
@@ -109,6 +112,7 @@ def check_model_file(path: Path | str) -> set[str]:
         ModelFileError: naming the file and what is wrong.
     """
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             _check_members(archive.infolist())
             return _checked_names(archive.read(CONFIG))
@@ -125,6 +129,7 @@ def check_model_file(path: Path | str) -> set[str]:
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    check_packing(members)
     names = [member.filename for member in members]
     strange = sorted(set(names) - {CONFIG, METADATA, WEIGHTS})
     if strange or len(set(names)) < len(names):

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from posekit.regular_files import check_regular
 from posekit.skeleton_definition import Skeleton, index_map, remap_keypoints, union
 
 __all__ = [
@@ -34,6 +35,8 @@ _ALIASES = {
     "upperneck": "neck",
     "top_head": "head_top",
 }
+_MAX_BYTES = 100_000
+"""Of a YAML file; a thousand keypoints with their limbs fit in."""
 _SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
 _SIDE = re.compile(r"(?<![a-z])(left|right|l|r)(?![a-z])")
 
@@ -143,7 +146,7 @@ def _default_sigmas(names: tuple[str, ...]) -> tuple[float, ...]:
 def _common_names(names: Any, where: str) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(
-            f"{where}: keypoints: expected a list of names, received {names!r}; "
+            f"{where}: keypoints: expected a list of names, received {names!r:.200}; "
             "in YAML put words such as no, yes and numbers in quotes"
         )
     return tuple(map(common_name, names))
@@ -215,10 +218,21 @@ def load_skeleton(path: str | Path) -> Skeleton:
     """
     path = Path(path)
     try:
-        fields = yaml.safe_load(path.read_bytes())
-        return _skeleton_from_fields(fields)
+        return _skeleton_from_fields(_read_yaml(path))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _read_yaml(path: Path) -> Any:
+    """Reads a short file in which nothing refers to another part: a few such lines are millions."""
+    check_regular(path)
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise ValueError(f"expected at most {_MAX_BYTES} bytes, received {size}")
+    data = path.read_bytes()
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data)):
+        raise ValueError("expected YAML without aliases (*name)")
+    return yaml.safe_load(data)
 
 
 def _skeleton_from_fields(fields: Any) -> Skeleton:

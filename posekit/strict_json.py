@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posekit.atomic_files import write_file
+from posekit.regular_files import check_regular
 
 MAX_BYTES = 1 << 30
 """Largest accepted file; COCO's largest annotation file has 449 million bytes."""
@@ -51,8 +52,9 @@ def read_text(path: Path) -> str:
 
     Raises:
         ValueError: it is larger than `MAX_BYTES` (and is then not read), or of another encoding.
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a pipe or device.
     """
+    check_regular(path)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise NotStrictError(f"expected at most {MAX_BYTES} bytes, received {size}")

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from posekit.commands import run
+
 _LOAD = """
 import sys, time
 from posekit.datasets.coco import load_coco
@@ -114,4 +116,4 @@ def _people(people: dict[str, np.ndarray], without_keypoints: int) -> Iterator[d
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

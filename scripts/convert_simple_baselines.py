@@ -14,7 +14,7 @@ from typing import Literal
 
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import UsageError, check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,7 @@ def main() -> int:
     from posekit.weights.state_dicts import read_state
 
     check(options)
+    check_output("output", options.output)
     try:
         state = read_state(options.checkpoint)
         layout = read_layout(state)

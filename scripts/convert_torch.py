@@ -8,8 +8,9 @@ file itself. Needs no torch, TensorFlow or Keras, and runs nothing that the file
 """
 
 import argparse
-import sys
 from pathlib import Path
+
+from posekit.commands import UsageError, check_output, run
 
 
 def main() -> int:
@@ -20,12 +21,15 @@ def main() -> int:
 
     order = BGR if arguments.order == "bgr" else RGB
     mean, std = arguments.mean or IMAGENET_MEAN, arguments.std or IMAGENET_STD
+    check_output("npz_file", arguments.npz_file)
     try:
         state = read_state(arguments.torch_file)
-        save_npz(arguments.npz_file, state, order, mean, std)
     except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
+        raise UsageError(str(error)) from error
+    try:
+        save_npz(arguments.npz_file, state, order, mean, std)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     print(f"{len(state)} tensors read, {arguments.npz_file} written")
     return 0
 
@@ -51,4 +55,4 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

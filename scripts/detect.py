@@ -14,14 +14,13 @@ skipped, 2: none could be read, or wrong options.
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import UsageError, check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Detection:
     images: int | None = None
     """Only the first so many images."""
     batch_size: int = 4
-    """Images that are read ahead and searched at once."""
+    """Images that are read ahead; an SSD also searches so many at once, 8 at most."""
     json: bool = False
     """Print one JSON object instead of lines."""
 
@@ -59,7 +58,7 @@ def main() -> int:
         dataset = dataset.subset(np.arange(min(options.images, len(dataset))))
     from topdown.detector import detect_people  # late: wrong paths are named at once
 
-    found, rejected = detect_people(detector(options.model), dataset, options.batch_size)
+    found, rejected = detect_people(detector(options.model).predict, dataset, options.batch_size)
     found = found.select(found.scores >= options.minimum)
     damaged = rejected.entries()
     for one in damaged:
@@ -91,28 +90,19 @@ def check(options: Detection) -> None:
     for name, value in (("images", options.images), ("batch-size", options.batch_size)):
         if value is not None and value < 1:
             raise UsageError(f"--{name}: expected at least 1, received {value}")
-    if not options.output.parent.is_dir():
-        raise UsageError(
-            f"--output: expected a file in a folder that exists, received {options.output}"
-        )
+    check_output("--output", options.output)
 
 
-def detector(path: Path | None) -> Callable[[list[np.ndarray]], list[tuple]]:
-    """Returns images (H, W, 3) -> boxes (N, 4) xyxy and scores (N,) of each."""
+def detector(path: Path | None):
+    """Returns a detector of people's boxes, with the `path` of its file."""
     from posekit.model_files import kind_of_model, model_file
 
-    path = path and model_file(path, "multiposenet", "ssd")
+    path = path and model_file(path, "multiposenet", "ssd")  # before TensorFlow
     if path and kind_of_model(path) == "ssd":
         from topdown.detector import PersonDetector
-
-        return PersonDetector(path).predict
-    from multiposenet.model import PRETRAINED, load_multiposenet
-    from multiposenet.prediction import Predictor
-
-    predictor = Predictor(load_multiposenet(path or PRETRAINED))
-    return lambda images: [
-        (found.poses.boxes, found.box_scores) for found in predictor.predict(images)
-    ]
+    else:
+        from multiposenet.detector import PersonDetector
+    return PersonDetector(path)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import UsageError, check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +42,9 @@ class Explanation:
 def main() -> int:
     """Reads the command line, clusters, draws and prints; returns the exit code."""
     options = tyro.cli(Explanation, description=__doc__)
-    if not options.picture.parent.is_dir() or options.picture.suffix.lower() != ".png":
-        raise UsageError(
-            f"--picture: expected a .png in a folder that exists, received {options.picture}"
-        )
+    if options.picture.suffix.lower() != ".png":
+        raise UsageError(f"--picture: expected a .png, received {options.picture}")
+    check_output("--picture", options.picture)
     from multiposenet.prn_explanation import explain  # late: --help answers at once
 
     print(explain(**dataclasses.asdict(options)))

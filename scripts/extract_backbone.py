@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from posekit.commands import run
+from posekit.commands import UsageError, check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Extraction:
 def main() -> int:
     """Reads the command line and writes the file."""
     options = tyro.cli(Extraction, description=__doc__)
+    check_output("output", options.output)
     import multiposenet.model  # noqa: F401  load_model needs the layers
     import topdown.settings  # noqa: F401
     from multiposenet.detection_subnet import backbone_of
-    from posekit.commands import UsageError
     from posekit.model_loading import load_model
     from posekit.weights.torchvision import save_torchvision
 

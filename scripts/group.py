@@ -14,7 +14,7 @@ from typing import Literal
 
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +46,7 @@ class Grouping:
 def main() -> int:
     """Reads the command line, groups and prints counts; returns the exit code."""
     options = tyro.cli(Grouping, description=__doc__)
-    if not options.output.parent.is_dir():
-        raise UsageError(
-            f"--output: expected a file in a folder that exists, received {options.output}"
-        )
+    check_output("--output", options.output)
     from multiposenet.group_files import group_files  # late: --help answers at once
 
     for name, count in dataclasses.asdict(group_files(**vars(options))).items():

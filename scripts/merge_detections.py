@@ -17,7 +17,7 @@ from typing import Literal
 
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import UsageError, check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +75,7 @@ def check(options: Merging) -> None:
     """Refuses options that do not belong together."""
     if not options.detections:
         raise UsageError("expected at least one file of boxes, received none")
-    if not options.output.parent.is_dir():
-        raise UsageError(
-            f"--output: expected a file in a folder that exists, received {options.output}"
-        )
+    check_output("--output", options.output)
     if options.weights and len(options.weights) != len(options.detections):
         raise UsageError(
             f"--weights: expected one for each of {len(options.detections)} files, received "

@@ -102,29 +102,20 @@ def topdown_predictor(options: Prediction) -> tuple:
 
     [path] = paths or [PRETRAINED]
     predictor = TopDownPredictor(load_topdown(path), options.flip)
-    detect, name = detector(options.detector)
-    return PhotoPredictor(predictor, detect), (name, path.name)
+    boxes = detector(options.detector)
+    return PhotoPredictor(predictor, boxes.predict), (boxes.path.name, path.name)
 
 
-def detector(path: Path | None) -> tuple:
-    """Returns images -> (boxes, scores) of each, and the name of the detector's file."""
+def detector(path: Path | None):
+    """Returns a detector of people's boxes, with the `path` of its file."""
     from posekit.model_files import kind_of_model, model_file
 
-    path = path and model_file(path, "multiposenet", "ssd")
+    path = path and model_file(path, "multiposenet", "ssd")  # before TensorFlow
     if path and kind_of_model(path) == "ssd":
         from topdown.detector import PersonDetector
-
-        return PersonDetector(path).predict, path.name
-    from multiposenet.model import PRETRAINED, load_multiposenet
-    from multiposenet.prediction import Predictor
-
-    path = path or PRETRAINED
-    predictor = Predictor(load_multiposenet(path))
-
-    def detect(images):
-        return [(found.poses.boxes, found.box_scores) for found in predictor.predict(images)]
-
-    return detect, path.name
+    else:
+        from multiposenet.detector import PersonDetector
+    return PersonDetector(path)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import UsageError, check_output, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Halving:
 def main() -> int:
     """Reads the command line and writes the file."""
     options = tyro.cli(Halving, description=__doc__)
+    check_output("output", options.output)
     from posekit.model_files import kind_of_model
 
     kind = kind_of_model(options.model)

@@ -35,7 +35,7 @@ class PersonDetector:
     """
 
     def __init__(self, model_path: str | Path, batch_size: int = 8):
-        path = Path(model_path)
+        path = self.path = Path(model_path)
         if not path.is_file():
             raise DetectorError(
                 f"{path} is missing; expected the .keras file of an SSD (scripts/train_ssd.py "

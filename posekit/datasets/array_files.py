@@ -1,11 +1,12 @@
 """Arrays out of MATLAB, HDF5 and NumPy files of strangers: no code is run, sizes are bounded."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from posekit.datasets.mat_files import MatFileError, read_mat, variable_names
+from posekit.npz_files import NpzError, read_npz
+from posekit.regular_files import check_regular
 
 MAX_VALUES = 100_000_000
 """Largest accepted array; MPII has 2 million predicted coordinates."""
@@ -23,11 +24,12 @@ def read_array(path: str | Path, name: str) -> np.ndarray:
     readers = {".mat": _read_mat, ".h5": _read_h5, ".hdf5": _read_h5, ".npz": _read_npz}
     if path.suffix not in readers:
         raise ValueError(f"{path}: expected a file {', '.join(SUFFIXES)}")
+    check_regular(path)
     with path.open("rb"):
         pass  # a missing file is an OSError, whatever the reader makes of it
     try:
         return readers[path.suffix](path, name)
-    except MatFileError:
+    except (MatFileError, NpzError):
         raise
     except _Unfit as error:
         raise ValueError(f"{path}: {error}") from None
@@ -67,9 +69,4 @@ def _read_h5(path: Path, name: str) -> np.ndarray:
 
 
 def _read_npz(path: Path, name: str) -> np.ndarray:
-    with zipfile.ZipFile(path) as members:
-        sizes = {item.filename.removesuffix(".npy"): item.file_size for item in members.infolist()}
-    # Bytes stand for values here: a header may promise more than the member holds, not less.
-    _check(name, {key: (size // 8,) for key, size in sizes.items()})
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays[name]
+    return read_npz(path, (name,), 8 * MAX_VALUES)[name]

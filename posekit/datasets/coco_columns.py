@@ -120,6 +120,30 @@ def _crowd(item: dict[str, object]) -> int:
     return int(value)
 
 
+def check_categories(categories: object, ids: np.ndarray, used: np.ndarray) -> None:
+    """Refuses category ids that repeat or point nowhere: their people would be others, or nobody.
+
+    Args:
+        categories: those of the file.
+        ids: (A,) of its annotations.
+        used: (A,) their category ids.
+
+    Raises:
+        ValueError: naming the ids.
+    """
+    listed = [c.get("id") for c in categories or () if isinstance(c, dict)]
+    listed = [number for number in listed if type(number) is int and abs(number) < 2**63]
+    repeated = sorted(number for number in set(listed) if listed.count(number) > 1)
+    if repeated:
+        raise ValueError(f"expected unique category ids, received more than once: {repeated!r:.80}")
+    unknown = ~np.isin(used, np.array(listed, np.int64))
+    if unknown.any():
+        raise ValueError(
+            f"annotation ids {ids[unknown][:5].tolist()}: expected a category_id among the "
+            f"categories {listed!r:.80}, received {np.unique(used[unknown])[:5].tolist()}"
+        )
+
+
 def inner_name(name: object) -> str:
     """Passes a file name that stays inside the folder, on any system."""
     if not isinstance(name, str) or not name or "\0" in name:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit.datasets.coco_columns import MAX_COORDINATE, ImageColumns, PeopleColumns
+from posekit.datasets.coco_columns import (
+    MAX_COORDINATE,
+    ImageColumns,
+    PeopleColumns,
+    check_categories,
+)
 from posekit.datasets.coco_json import iterate_items
 from posekit.datasets.masks import Segmentations
 from posekit.skeletons import COCO, Skeleton, remap_keypoints, skeleton_from_category
@@ -74,7 +79,10 @@ def _read_index(path: Path, skeleton: Skeleton | None) -> CocoIndex:
             people.add(value, place)
         elif key == "categories":
             categories = value
-    return _join(images, people, _person_category(categories), skeleton)
+    category = _person_category(categories)
+    numbers = np.frombuffer(people.numbers, np.int64).reshape(-1, 6)
+    check_categories(categories, numbers[:, 0], numbers[:, 2])
+    return _join(images, people, category, skeleton)
 
 
 def _person_category(categories: object) -> dict[str, object]:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from posekit.regular_files import check_regular
+
 MAX_BYTES = 1 << 30
 """Largest accepted content, unpacked."""
 _MAX_DEPTH = 32
@@ -75,6 +77,7 @@ def _errors_of(path: str | Path) -> Iterator[None]:
 def _matrices(path: str | Path) -> Iterator[tuple[str, "_Content", int, int]]:
     """Yields name, content, start and end of each variable."""
     path = Path(path)
+    check_regular(path)
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES} bytes")
     data = path.read_bytes()

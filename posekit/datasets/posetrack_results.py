@@ -12,7 +12,6 @@ from posekit.datasets.posetrack_files import present, read_columns, refuse_repea
 from posekit.json_lists import json_object
 from posekit.poses import Poses, shortest_floats
 from posekit.skeletons import POSETRACK, POSETRACK_FILE, Skeleton, remap_keypoints
-from posekit.strict_json import write_json
 
 # As the annotation files name them.
 _FILE_NAMES = ["head_bottom" if name == "neck" else name for name in POSETRACK_FILE.names]
@@ -169,17 +168,15 @@ def write_posetrack17(path: str | Path, file_names: Iterable[str], poses: Iterab
     Args:
         path: of the file to make or to replace; named as the annotations of the sequence.
         file_names: F names, those of the annotations.
-        poses: of the F frames.
+        poses: of the F frames; both are taken one frame at a time, as by `write_posetrack18`.
 
     Raises:
         ValueError: other than F of each.
         OSError: when writing fails; the old file is untouched.
     """
-    frames = [
-        {"image": [{"name": name}], "annorect": people17(frame)}
-        for name, frame in zip(file_names, poses, strict=True)
-    ]
-    write_json(path, {"annolist": frames})
+    with json_object(path, {}, ("annolist",)) as lists:
+        for name, frame in zip(file_names, poses, strict=True):
+            lists["annolist"].append({"image": [{"name": name}], "annorect": people17(frame)})
 
 
 def people17(poses: Poses) -> list[dict[str, Any]]:

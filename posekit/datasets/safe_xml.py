@@ -4,6 +4,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from posekit.regular_files import check_regular
+
 MAX_BYTES = 10_000_000
 """Largest accepted file; VOC's have some kilobytes."""
 
@@ -16,6 +18,7 @@ def read_xml(path: str | Path) -> Element:
         OSError: the file cannot be read.
     """
     path = Path(path)
+    check_regular(path)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ValueError(f"{path}: expected at most {MAX_BYTES} bytes, received {size}")

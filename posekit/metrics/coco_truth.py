@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posekit.datasets.coco_columns import check_categories
 from posekit.datasets.coco_json import iterate_items
 from posekit.gzip_files import plain_file
 from posekit.skeletons import COCO, Skeleton, skeleton_from_category
@@ -129,6 +130,8 @@ def _read_truth(path: Path) -> CocoTruth:
     for faulty in (category["id"], None):
         if faulty in people.faults:
             raise ValueError(people.faults[faulty])
+    numbers = np.array(people.numbers, np.int64).reshape(-1, 5)
+    check_categories(categories, numbers[:, 0], numbers[:, 2])
     return _sorted(np.array(images, np.int64), people, category, others)
 
 

@@ -4,12 +4,13 @@ Imports no TensorFlow, so that `--help` answers at once.
 """
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
-from posekit.commands import UsageError
+from posekit.commands import UsageError, check_output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +96,10 @@ def check_form(options: CocoEvaluation) -> None:
             "expected MODEL --data FOLDER, or --annotations FILE --results FILE, received "
             f"{', '.join(results) or 'neither'}"
         )
-    for name in ("curves", "picture", "write"):
+    for name in ("curves", "picture"):
         check_place(name, getattr(options, name))
+    if options.write:
+        check_folder("--write", options.write)
     check_run(options.images, options.batch_size)
     check_limit(options.bad_images)
 
@@ -126,10 +129,22 @@ def check_run(images: int | None, batch_size: int, scales: tuple[float, ...] = (
 
 
 def check_place(name: str, path: Path | None) -> None:
-    """Refuses a file to write whose folder is not there.
+    """Refuses a file that cannot be written, if one is wanted.
 
     Raises:
         UsageError: naming the option `name`.
     """
-    if path and not path.parent.is_dir():
-        raise UsageError(f"--{name}: expected a place in a folder that exists, received {path}")
+    if path:
+        check_output(f"--{name}", path)
+
+
+def check_folder(option: str, path: Path) -> None:
+    """Refuses a folder that cannot be made beside others, or not be written.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    there = os.path.isdir(path)  # False also for a name that is too long
+    if os.path.exists(path) and not there:
+        raise UsageError(f"{option}: expected a folder, received the file {path}")
+    check_output(option, path / "results.json" if there else path)

@@ -82,7 +82,8 @@ def voc_average_precision(
     """
     if not 0 < iou <= 1:
         raise DetectionsError(f"expected an overlap above 0 and at most 1, received {iou}")
-    true, counts, scores, people = [], [], [], 0
+    # The first parts are empty, so that there is something to join where there are no images.
+    true, counts, scores, people = [np.zeros(0, bool)], [np.zeros(0, bool)], [np.zeros(0)], 0
     for image_id, truth in truths.items():
         boxes, image_scores = detections.of_image(image_id)
         good = image_scores >= confidence
@@ -92,9 +93,7 @@ def voc_average_precision(
         true.append(image_true)
         counts.append(image_counts)
         scores.append(image_scores[good])
-    true, counts, scores = (
-        np.concatenate(part) if part else np.zeros(0, bool) for part in (true, counts, scores)
-    )
+    true, counts, scores = map(np.concatenate, (true, counts, scores))
     order = np.argsort(-scores, kind="stable")
     order = order[counts[order]]
     above = int((detections.scores >= confidence).sum())

@@ -164,10 +164,10 @@ class RejectedPhotos:
         print(f"skipped: {error}", file=sys.stderr, flush=True)
         self._reasons[error.path] = error.reason
 
-    def entries(self) -> list[dict[str, str]]:
-        """Returns {"file_name", "reason"} of each, in the order of the photos."""
+    def entries(self) -> list[dict[str, str | int]]:
+        """Returns {"path", "reason", "count"} of each, in the order of the photos."""
         return [
-            {"file_name": photo.file_name, "reason": self._reasons[photo.path]}
+            {"path": photo.file_name, "reason": self._reasons[photo.path], "count": 1}
             for photo in self._photos
             if photo.path in self._reasons
         ]

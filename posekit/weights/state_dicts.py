@@ -1,6 +1,5 @@
 """State dicts in files: torch's own, and .npz that also holds colours; neither needs torch."""
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,9 +7,9 @@ import numpy as np
 
 from posekit.atomic_files import replaced_file
 from posekit.colours import check_colours
-from posekit.weights.torch_files import DAMAGE, read_torch
+from posekit.npz_files import read_npz
+from posekit.weights.torch_files import read_torch
 
-MAX_BYTES = 2**30
 COLOURS = ("order", "mean", "std")
 PREFIX = "colours/"
 """Before these, the names of arrays that say what colours the weights were trained on."""
@@ -33,23 +32,11 @@ def read_state(path: str | Path) -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"expected a weights file, found none at '{path}'; check the path")
-    state = _read_npz(path) if path.suffix == ".npz" else read_torch(path)
+    state = read_npz(path) if path.suffix == ".npz" else read_torch(path)
     strange = [name for name, array in state.items() if not isinstance(array, np.ndarray)]
     if strange:
         raise ValueError(f"expected only tensors in '{path}', received another '{strange[0]}'")
     return state
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > MAX_BYTES:
-            raise ValueError(f"it unpacks to {size} bytes, over the limit of {MAX_BYTES}")
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, *DAMAGE) as error:
-        raise ValueError(f"expected an .npz of plain arrays, '{path}' is not: {error}") from error
 
 
 def save_npz(

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from posekit.archives import check_packing
 from posekit.weights.pickles import Name, read_pickle
 
 MAX_BYTES = 2**30
 """Limit of the file, of what it unpacks to, and of all tensors together."""
 MAX_AXES = 8
-DAMAGE = (ValueError, EOFError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (ValueError, EOFError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What Python's zipfile raises for damaged archives; NotImplementedError is a RuntimeError."""
 _ZIP = b"PK\x03\x04"
 _STREAM = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
@@ -94,7 +95,7 @@ def read_torch(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         return _read(path)
-    except DAMAGE as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"expected a torch file of tensors, '{path}' is not: {error}. If you trust its source, "
             "read it in PyTorch and write the tensors alone: torch.save(model.state_dict(), path)"
@@ -115,6 +116,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _read_zip(file: io.BytesIO) -> dict[str, Any]:
     with zipfile.ZipFile(file) as archive:
+        check_packing(archive.infolist())
         sizes = {member.filename: member.file_size for member in archive.infolist()}
         if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
             raise ValueError(f"it unpacks to more than {MAX_BYTES} bytes")
