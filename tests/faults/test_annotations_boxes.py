@@ -22,7 +22,8 @@ SIDES = st.one_of(
 )
 ODD_BOXES = st.lists(st.lists(SIDES, min_size=4, max_size=4), min_size=BOXES, max_size=BOXES)
 OFTEN = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

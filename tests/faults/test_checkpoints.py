@@ -123,10 +123,14 @@ def test_t3_fifty_kills_while_saving_leave_fifty_loadable_checkpoints(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, endless_saver.__file__, str(tmp_path)]
     (tmp_path / "checkpoints").mkdir()
+    newest = lambda: max((tmp_path / "checkpoints").glob("0*"), default=None)  # noqa: E731
     while len(steps) < 50:
+        before = newest()
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as saver:
             saver.stdout.readline()
-            while not (tmp_path / "log.csv").exists():  # in the first round
+            # Each second round gets a step done, however slow the disk is.
+            while not (tmp_path / "log.csv").exists() or (len(steps) % 2 and newest() == before):
+                assert saver.poll() is None
                 time.sleep(0.01)
             time.sleep(chance.uniform(0, 0.4))
             saver.send_signal(signal.SIGKILL)

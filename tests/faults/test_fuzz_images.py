@@ -1,7 +1,5 @@
 """Damaged pictures through every reader: pixels or our own error, never more, and one verdict."""
 
-import time
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,7 +21,7 @@ from topdown.people import labelled_people
 from topdown.settings import Settings
 
 SECONDS = 5
-"""Longest time that a damaged picture may take."""
+"""Of the processor, which a damaged picture may take at most."""
 NOISE = noise(SIZE)
 KINDS = {
     "jpeg": encoded(NOISE, "JPEG", quality=90, exif=turned(6)),
@@ -106,7 +104,7 @@ def spoil(kind, folder, watch, count):
     assert readers.check(KINDS[kind])  # as it is, it is good
     read = 0
     for number in range(count):
-        data, start = mutated(rng, KINDS[kind]), time.perf_counter()
+        data = mutated(rng, KINDS[kind])
         watch(SECONDS)
         try:
             read += readers.check(data)
@@ -114,7 +112,6 @@ def spoil(kind, folder, watch, count):
             (folder / "failed").write_bytes(data)
             pytest.fail(f"{kind} {number}: {error!r:.500}")
         watch(0)
-        assert time.perf_counter() - start < SECONDS
     return read
 
 

@@ -6,7 +6,7 @@ from annotation_forms import FORMS, write_form
 from json_mutations import mutated
 
 SECONDS = 5
-"""Longest time that a damaged file may take."""
+"""Of the processor, which a damaged file may take at most."""
 TOTAL = 2000
 
 

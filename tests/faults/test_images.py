@@ -36,17 +36,18 @@ from posekit.video.picture_folder import PictureFolder
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 READ = """
-import os, sys, time
+import os, sys, tracemalloc
 from posekit.images import ImageError, read_image
 if os.geteuid() == 0:
     os.setuid(int(sys.argv[2]))  # root may read everything
-start = time.perf_counter()
+tracemalloc.start()
 try:
     read_image(sys.argv[1])
 except ImageError as error:
     assert str(error.path) == sys.argv[1]
     print(error.reason)
-assert time.perf_counter() - start < 1 and "tensorflow" not in sys.modules
+# At once: nothing was read that was worth reading.
+assert tracemalloc.get_traced_memory()[1] < 2**20 and "tensorflow" not in sys.modules
 """
 NO_FILES = {
     "empty": (lambda path: path.touch(), "the file is empty"),
@@ -75,7 +76,7 @@ def test_i2_what_is_no_picture_file_is_refused_at_once(kind, open_folder):
     make, reason = NO_FILES[kind]
     make(open_folder / "a.jpg")
     command = [sys.executable, "-c", READ, str(open_folder / "a.jpg"), str(NOBODY)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0 and reason in done.stdout, done.stderr
 
 
@@ -126,7 +127,7 @@ def test_i4_bombs_are_refused_from_the_header(bomb, tmp_path):
     write_coco(tmp_path, coco_truth([coco_person(1, 1)], 1))
     (tmp_path / "val" / "1.png").write_bytes(BOMBS[bomb])
     command = [sys.executable, "-c", REFUSE, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     kilobytes, decoder = done.stdout.split()
     assert int(kilobytes) < 50_000 and decoder == "False"

@@ -14,7 +14,7 @@ from tiny_networks import joined, photo
 
 from posekit.checkpoints import save_keras
 from posekit.strict_json import read_json
-from tracking.track_lines import read_tracks
+from tracking.run.lines import read_tracks
 
 ROOT = Path(__file__).parents[2]
 SHAPES = {
@@ -122,7 +122,7 @@ def test_i8_photos_of_any_name_are_predicted(named, tmp_path):
     listed = {entry["file_name"]: entry["name"] for entry in read_json(out / "images.json")}
     assert listed.keys() == {*NAMES, "linked.png"}
     (rejected,) = read_json(out / "rejected.json")
-    assert rejected["file_name"] == "loop.png" and "symbolic links" in rejected["reason"]
+    assert rejected["path"] == "loop.png" and "symbolic links" in rejected["reason"]
     assert len(set(listed.values())) == len(listed)
     for file_name, name in listed.items():
         assert read_json(out / f"{name}.json")["image"] == file_name

@@ -97,7 +97,8 @@ def by_predict(*words):
         )
         assert done.code == 3 and len(list((root / "out").glob("*.jpg"))) == COUNT - len(DAMAGED)
         listed = json.loads((root / "out" / "rejected.json").read_text())
-        return {entry["file_name"]: entry["reason"] for entry in listed}
+        assert all(entry["count"] == 1 for entry in listed)
+        return {entry["path"]: entry["reason"] for entry in listed}
 
     return run
 

@@ -27,7 +27,7 @@ from tracking.flow_field import Flow
 from tracking.propagation import move_keypoints
 from tracking.similarity import box_similarity, pose_similarity
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=30)
 ANY = st.floats(-(2.0**99), 2.0**99, width=32)
 SIDE = 64
 ANCHORS = anchors.make_anchors((SIDE, SIDE))

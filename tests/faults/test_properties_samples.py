@@ -19,7 +19,7 @@ from topdown.settings import Settings
 from topdown.ssd_augment import SsdAugmentation, random_window, window_transform
 from tracking.matching import greedy, hungarian
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 SEEDS = st.integers(0, 2**32)
 

@@ -26,6 +26,11 @@ def faults():
         (lambda c: c["annotations"][2].update(image_id=77), "annotation ids? 3: .*received 77"),
         (lambda c: c["annotations"][2].pop("image_id"), "annotation id 3: image_id"),
         (lambda c: c["annotations"][2].pop("bbox"), "annotation id 3: bbox"),
+        (
+            lambda c: c["annotations"][2].update(category_id=9),
+            r"annotation ids \[3\]: .*category_id.*9",
+        ),
+        (lambda c: c["categories"].append({"id": 1, "name": "dog"}), r"unique category ids.*\[1\]"),
     ]
     for name in ("coco-keypoints", "coco-boxes", "voc-boxes"):
         yield from ((name, "truth", *fault) for fault in truths)

@@ -16,7 +16,7 @@ from posekit.json_lists import json_list, json_object
 from posekit.poses import Poses, to_coco_results, write_coco_results
 from posekit.skeletons import COCO, POSETRACK
 from posekit.strict_json import write_json
-from tracking.track_lines import TrackWriter, read_tracks
+from tracking.run.lines import TrackWriter, read_tracks
 
 NOT_FINITE = [np.nan, np.inf, -np.inf]
 ENTRY = {"image_id": 1, "category_id": 1, "score": 0.5, "keypoints": [1.0, 2.0, 0.5]}
@@ -119,7 +119,8 @@ def test_a4_a_diverged_network_predicts_and_scores_nothing(kind, spoilt, tmp_pat
         ("eval_coco", model, "--data", spoilt, "--json"),
         ("predict", spoilt / "val/1.png", *topdown, "--model", model, "--output", output),
     ]
-    commands += [("detect", "--data", spoilt, "--model", model, "--output", output)][: not topdown]
+    boxes = output / "boxes.json"
+    commands += [("detect", "--data", spoilt, "--model", model, "--output", boxes)][: not topdown]
     for command in commands:
         done = run_script(*command)
         assert done.code == 2 and not done.out and "finite" in done.err, done

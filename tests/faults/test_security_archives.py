@@ -68,7 +68,51 @@ def damaged(path):
 
 
 DEFLATED = dict(compression=zipfile.ZIP_DEFLATED)
+
+
+def damaged_header(path):
+    """The second of two headers; to Python's tarfile the archive ends there."""
+    tarred(path)
+    data = bytearray(path.read_bytes())
+    data[1024:1034] = b"\xff" * 10
+    path.write_bytes(data)
+    return path
+
+
+def wrong_checksum(path):
+    """A .tar.gz whose content is not what its checksum, at the very end, says."""
+    tarred(path, mode="w:gz")
+    path.write_bytes(path.read_bytes()[:-8] + bytes(8))
+    return path
+
+
+def long_tail(path):
+    """A bomb behind the end of the archive."""
+    content = tarred(path).read_bytes()
+    with gzip.open(path, "wb", 1) as file:
+        file.write(content)
+        for _ in range(64):
+            file.write(bytes(1 << 20))
+    return path
+
+
+def spoilt(path, packing):
+    """Packed otherwise than by deflate, and damaged: errors of other types."""
+    zipped(path, ("a.txt", "x" * 1000), compression=packing)
+    data = bytearray(path.read_bytes())
+    data[50:60] = bytes(10)
+    path.write_bytes(data)
+    return path
+
+
 HOSTILE = {
+    "zip LZMA": lambda path: spoilt(path, zipfile.ZIP_LZMA),
+    "zip bzip2": lambda path: spoilt(path, zipfile.ZIP_BZIP2),
+    "zip long name": lambda path: zipped(path, ("good.txt", "x"), ("n" * 300, "x")),
+    "zip place": lambda path: misplaced(path),
+    "tar damaged header": damaged_header,
+    "tar checksum": wrong_checksum,
+    "tar long tail": long_tail,
     "zip up": lambda path: zipped(path, ("good.txt", "x"), ("../outside", "x")),
     "zip up inside": lambda path: zipped(path, ("a/../../outside", "x")),
     "zip absolute": lambda path: zipped(path, ("good.txt", "x"), (f"{path}-outside", "x")),
@@ -98,6 +142,14 @@ HOSTILE = {
     "tar long header": long_header,
     "neither": lambda path: path.write_bytes(b"neither") and path,
 }
+
+
+def misplaced(path):
+    """A zip whose list of members stands nowhere."""
+    zipped(path, ("good.txt", "x"))
+    data = path.read_bytes()
+    path.write_bytes(data[:-6] + b"\xf0\xff\xff\xff" + data[-2:])
+    return path
 
 
 def encrypted(path):

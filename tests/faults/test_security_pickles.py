@@ -16,8 +16,8 @@ from script_runs import run_script
 
 from posekit.checkpoints import CheckpointError, read_newest_checkpoint, write_checkpoint
 from posekit.datasets.synthetic import write_coco
-from tracking.cached_estimator import CachedEstimator
-from tracking.track_checkpoint import read_track_checkpoint
+from tracking.laboratory.cached_estimator import CachedEstimator
+from tracking.run.checkpoint import read_track_checkpoint
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("posekit", "multiposenet", "topdown", "tracking", "scripts")

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from training_scripts import contents, rows, run_dir, run_here, start, wait_for, words_of
+from training_scripts import contents, rows, run_dir, run_here, start_held, wait_for, words_of
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +44,17 @@ def test_t7_what_decides_nothing_may_change_and_is_said(finished, capsys):
 @pytest.mark.slow
 def test_t8_a_second_run_in_the_folder_is_refused(tmp_path, capsys):
     words, log = ("prn", tmp_path, "--epochs", 12), tmp_path / "log.txt"
-    process = start(words_of(*words), log)
+    process = start_held(3, words_of(*words), log)
     wait_for(lambda: len(rows(tmp_path)) > 1, process, log)
     process.send_signal(signal.SIGSTOP)  # it lives, and changes nothing meanwhile
+    os.waitpid(process.pid, os.WUNTRACED)
     before = contents(run_dir(tmp_path))
     assert run_here(*words) == 2
     assert f"process {process.pid} is training in" in capsys.readouterr().err
     assert contents(run_dir(tmp_path)) == before
+    (tmp_path / "go").touch()
     process.send_signal(signal.SIGCONT)
-    assert process.wait(timeout=200) == 0, log.read_text()[-3000:]
+    assert process.wait(timeout=300) == 0, log.read_text()[-3000:]
     assert len(rows(tmp_path)) == 12
     assert run_here(*words) == 0  # the folder is free again
 

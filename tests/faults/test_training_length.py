@@ -1,11 +1,10 @@
 """Interrupted trainings equal unbroken ones, and long ones keep their memory flat (T6, T10)."""
 
 import signal
-import time
 
 import numpy as np
 import pytest
-from training_scripts import rows, run_dir, start, words_of
+from training_scripts import rows, run_dir, start, start_held, wait_for, words_of
 
 from posekit.checkpoints import read_newest_checkpoint
 
@@ -13,13 +12,14 @@ pytestmark = pytest.mark.slow
 
 TIMED = ("seconds", "samples_per_second", "resident_mb")
 PLATEAU = ("--schedule", "plateau", "--patience", 1, "--learning-rate", 0.3, "--ema", 0.5)
-STEPS = ("--schedule", "step", "--drops", 2, 4, "--mining-from", 1)
+STEPS = ("--schedule", "step", "--drops", 2, 4, "--mining-from", 1, "--validate-every", 1)
 
 
-def start_tiny(training, folder, *words):
+def start_tiny(training, folder, *words, held=None):
     folder.mkdir(exist_ok=True)
     words = words_of(training, folder, "--threads", 1, "--deterministic", *words)
-    return start(words, folder / "log.txt")
+    log = folder / "log.txt"
+    return start_held(held, words, log) if held else start(words, log)
 
 
 def untimed(folder):
@@ -38,13 +38,15 @@ def test_t6_a_resumed_run_equals_an_unbroken_one(tmp_path, training, epochs, wor
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     unbroken = start_tiny(training, whole, "--epochs", epochs, *words)
     by_epochs = "plateau" in words
-    first = start_tiny(training, broken, "--epochs", epochs // (1 + by_epochs), *words)
-    while not by_epochs and len(rows(broken)) < epochs // 2 and first.poll() is None:
-        time.sleep(0.01)
-    if not by_epochs:
+    half = epochs // 2
+    if by_epochs:
+        first = start_tiny(training, broken, "--epochs", half, *words)
+    else:
+        first = start_tiny(training, broken, "--epochs", epochs, *words, held=half + 1)
+        wait_for(lambda: len(rows(broken)) == half, first, broken / "log.txt")
         first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=600) == (0 if by_epochs else 143)
-    assert epochs // 2 <= len(rows(broken)) < epochs
+    assert len(rows(broken)) == half
     rest = start_tiny(training, broken, "--epochs", epochs, *words)
     assert [process.wait(timeout=600) for process in (unbroken, rest)] == [0, 0]
     said = (broken / "log.txt").read_text()

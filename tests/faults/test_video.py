@@ -58,6 +58,16 @@ def test_v1_every_decoded_frame_of_a_damaged_video_has_a_result(
     assert len(list((tmp_path / "flow").iterdir())) == decoded - 1
 
 
+def test_v1_a_cut_file_that_counts_no_frames_is_told_by_its_length(tmp_path, monkeypatch):
+    source = encode(tmp_path / "a.webm", IMAGES, "libvpx")
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) // 2])
+    done = run_track(monkeypatch, tmp_path / "out", source)
+    frames = lines_of(tmp_path / "out")
+    assert done.code == 3 and 0 < len(frames) < 18
+    assert f"declared 1.20 s, decoded {len(frames) / 25:.2f} s" in done.err
+
+
 def test_v1_what_gives_no_frame_at_all_is_refused(tmp_path, monkeypatch):
     (tmp_path / "empty.mp4").touch()
     cut = opencv_video(tmp_path / "cut.mp4", IMAGES, "mp4v")  # its index was at its end

@@ -11,7 +11,7 @@ from tracked_walks import lines_of, run_track
 from tracking import benchmark_stream
 from tracking.benchmark_stream import BrightPatches, patches_at
 from tracking.matching import greedy, hungarian
-from tracking.track_lines import read_tracks
+from tracking.run.lines import read_tracks
 
 SIZE = (96, 160)
 

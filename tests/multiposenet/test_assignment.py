@@ -75,7 +75,7 @@ def test_nobody_and_nothing():
         assign(np.zeros((1, 1, 1)), np.ones((1, 1, 1), bool), "best")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(arrays(np.float32, (3, 3, 2), elements=st.floats(0, 1, width=16)))
 def test_clean_is_one_to_one_and_the_best_of_all(scores):
     member = scores > 0.2
@@ -89,7 +89,7 @@ def test_clean_is_one_to_one_and_the_best_of_all(scores):
         assert got == pytest.approx(best, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(arrays(np.float32, (4, 3, 2), elements=st.floats(0, 1, width=16)))
 def test_published_equals_walking_through_the_candidates(scores):
     member = scores > 0.2
@@ -124,7 +124,7 @@ def test_a_diverged_network_is_named():
         group(lambda inputs: maps, np.ones((1, 1, 3)), np.array([[0, 0, 9, 9]]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 15)), min_size=1, max_size=4))
 def test_window_scores_are_the_sums(places):
     maps = np.random.default_rng(0).random((1, 20, 16, 2), np.float32)

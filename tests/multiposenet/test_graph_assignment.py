@@ -72,7 +72,7 @@ def test_equals_numpy_where_no_scores_are_equal(rule, share):
 
 
 @given(st.tuples(*map(st.integers, (1, 1, 1, 1), (2, 9, 9, 3))), st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_sums_are_the_largest(shape, data):
     share, seed = data.draw(st.floats(0, 1)), data.draw(st.integers(0, 999))
     scores, member = random_problems(shape, share, seed, steps=data.draw(st.integers(1, 5)))

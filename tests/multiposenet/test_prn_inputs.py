@@ -76,7 +76,7 @@ def blurred(places, shape=(56, 36)):
     return ndimage.gaussian_filter(impulses, 1, mode="nearest")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 55), st.integers(0, 35)), min_size=1, max_size=6))
 def test_inputs_are_the_blurred_impulses(places):
     cells = np.zeros((2, len(places), 2, 2), np.int64)

@@ -68,7 +68,7 @@ def test_boxes_become_the_hull():
 
 
 @given(transforms, points)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_inverse_leads_back(transform, point):
     there = affine.transform_points(point, transform)
     back = affine.transform_points(there, affine.invert(transform))
@@ -76,7 +76,7 @@ def test_inverse_leads_back(transform, point):
 
 
 @given(st.floats(-180, 180), points, points, points)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_rotation_keeps_distances(angle, centre, a, b):
     moved = affine.transform_points([a, b], affine.rotation(angle, centre))
     before, after = (np.linalg.norm(np.subtract(*pair)) for pair in ((a, b), moved))

@@ -1,7 +1,6 @@
-import time
-
 import numpy as np
 import pytest
+from work_done import steps
 
 from posekit.box_merging import merge, nms, soft_nms, weighted_box_fusion
 from posekit.boxes import iou_matrix
@@ -45,12 +44,8 @@ def test_nms_by_a_loop_over_pairs():
 
 def test_nms_of_a_thousand_boxes_is_not_a_loop_over_pairs():
     boxes, scores = crowd(1000)
-    times = []
-    for _ in range(5):
-        start = time.thread_time()
-        nms(boxes, scores)
-        times.append(time.thread_time() - start)
-    assert min(times) < 0.5  # a loop over pairs takes 10 s
+    # Measured: 3,138; there are 500,000 pairs.
+    assert steps(lambda: nms(boxes, scores)) < 6000
 
 
 def test_soft_nms_by_hand():

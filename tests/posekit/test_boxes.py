@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -20,7 +20,6 @@ def test_conversions_by_hand():
     assert bx.xyxy_to_xywh(xyxy).dtype == np.float32  # integers become float32
 
 
-@settings(deadline=None)
 @given(box_arrays)
 def test_conversions_there_and_back(boxes):
     np.testing.assert_allclose(bx.xywh_to_xyxy(bx.xyxy_to_xywh(boxes)), boxes, atol=1e-9)

@@ -135,7 +135,7 @@ def test_run_lengths_go_down_the_columns():
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_compressed_runs_equal_pycocotools(height, width, seed):
     rng = np.random.default_rng(seed)
     mask = (cv2.blur(rng.random((height, width)), (3, 3)) > rng.random()).astype(np.uint8)
@@ -144,7 +144,7 @@ def test_compressed_runs_equal_pycocotools(height, width, seed):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_polygons_equal_pycocotools_but_for_the_boundary(seed):
     rng = np.random.default_rng(seed)
     angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 30)))
@@ -350,7 +350,7 @@ FIELDS = st.fixed_dictionaries(
 
 
 @given(FIELDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_random_annotations_load_soundly_or_are_refused(tmp_path_factory, fields):
     root = tmp_path_factory.mktemp("coco")
     good = person(1)

@@ -87,7 +87,7 @@ sizes = st.tuples(st.integers(8, 2000), st.integers(8, 2000))
 
 
 @given(sizes, sizes, st.sampled_from(["longer", "shorter"]), st.floats(0, 1), st.floats(0, 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_fit_round_trip(image_size, size, side, u, v):
     transform = crops.fit_transform(image_size, size, side)
     point = (u * (image_size[1] - 1), v * (image_size[0] - 1))

@@ -36,7 +36,7 @@ SHAPES = some.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(arrays.arrays(np.float32, SHAPES, elements=LEVELS), some.sampled_from(OFFSETS))
 def test_maps_with_ties_and_borders_are_read_alike(maps, offset):
     assert_equal(maps, offset)

@@ -51,7 +51,7 @@ SHELF = SNAKE + (np.indices(SNAKE.shape)[1:3].sum(axis=0) == 6)
 @example(SNAKE)
 @example(SHELF)
 @example(np.full((2, 5, 3, 2), 2, np.int8))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_plateaus_and_ties_equal_numpy(maps):
     maps = maps.astype(np.float32)
     np.testing.assert_array_equal(plain(maps), one_by_one(maps, 1, 1, 42, "none"))

@@ -1,6 +1,7 @@
 """Fetching weights from a server on this machine; see also tests/faults/test_downloads.py."""
 
 import hashlib
+import socket
 
 import pytest
 from faulty_server import Answer, faulty_server
@@ -50,8 +51,9 @@ def test_a_wrong_or_cut_file_is_not_there(answer, message, server, tmp_path, mon
 
 def test_without_a_server_a_damaged_file_stays_and_is_not_taken(server, tmp_path, monkeypatch):
     (tmp_path / NAME).write_bytes(b"other")
-    monkeypatch.setattr(imagenet, "HOST", "http://127.0.0.1:9/")
-    with pytest.raises(OSError, match="0 bytes of it are kept"):
-        imagenet.fetch_imagenet("net", tmp_path, timeout=1, **HOW)
+    with socket.socket() as deaf, pytest.raises(OSError, match="0 bytes of it are kept"):
+        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        monkeypatch.setattr(imagenet, "HOST", f"http://127.0.0.1:{deaf.getsockname()[1]}/")
+        imagenet.fetch_imagenet("net", tmp_path, **HOW)
     with pytest.raises(ValueError, match="expected one of"):
         imagenet.fetch_imagenet("resnet17", tmp_path)

@@ -25,6 +25,12 @@ def test_lists_of_an_object_grow_in_any_order(tmp_path):
     assert list(value) == ["info", "images", "annotations"]
 
 
+def test_lists_alone(tmp_path):
+    with json_object(tmp_path / "a.json", {}, ("images", "annotations")) as lists:
+        lists["images"].append(1)
+    assert read_json(tmp_path / "a.json") == {"images": [1], "annotations": []}
+
+
 @pytest.mark.parametrize("opened", [json_list, lambda path: json_object(path, {"a": 1}, ("b",))])
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, opened):
     (tmp_path / "a.json").write_text("old")

@@ -1,7 +1,6 @@
-import time
-
 import numpy as np
 import pytest
+from work_done import steps
 
 from posekit.boxes import xyxy_to_xywh
 from posekit.oks import keypoint_similarity, oks_matrix, oks_nms, soft_oks_nms
@@ -165,12 +164,8 @@ def test_soft_nms_keeps_twenty():
 def test_nms_of_sixty_people_is_not_a_loop_over_pairs():
     rng = np.random.default_rng(0)
     people, scores, areas = random_people(rng, 60), rng.random(60), np.full(60, 5000.0)
-    times = []
-    for _ in range(30):
-        start = time.perf_counter()
-        oks_nms(people, scores, areas, SIGMAS, 0.9)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 4e-3  # measured: 0.4 ms; a loop over pairs takes 20 ms and more
+    # Measured: 449; there are 1,770 pairs.
+    assert steps(lambda: oks_nms(people, scores, areas, SIGMAS, 0.9)) < 900
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

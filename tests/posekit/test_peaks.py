@@ -69,7 +69,7 @@ def peaks_by_flooding(plane):
 
 
 @given(arrays(np.int8, (7, 6, 2), elements=st.integers(0, 3)))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_peaks_equal_flooding(maps):
     peaks = find_peaks(maps.astype(np.float32), 1, 0, 42, "none")
     for k in range(2):

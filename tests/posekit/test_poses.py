@@ -83,7 +83,7 @@ def test_results_entry_by_hand():
 coordinates = st.floats(-1e5, 1e5, width=32)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(1, 4).flatmap(lambda n: hnp.arrays(np.float32, (n, 17, 3), elements=coordinates))
 )

@@ -224,7 +224,7 @@ def test_yaml_takes_indices_and_fills_in(tmp_path):
         ("keypoints: [a, b]\nsigmas: [0.1, x]", "sigmas: expected positive"),
         ("keypoints: [a, b]\nsigmas: [0.1]", "sigmas: expected 2 numbers, received 1"),
         ("keypoints: [a, b]\nsigma: [0.1, 0.1]", "received .*'sigma'"),
-        ("keypoints: &a [*a]", "keypoints: expected a list of names"),
+        ("keypoints: &a [*a]", "without aliases"),
         ("keypoints: [a", "s.yaml: while parsing"),
         ("keypoints: !!python/object/apply:os.system [true]", "could not determine a constructor"),
     ],
@@ -236,7 +236,7 @@ def test_yaml_errors_name_file_and_field(text, message, tmp_path):
     assert str(caught.value).startswith(str(tmp_path / "s.yaml"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(MDPN_UNION.names), min_size=1, unique=True), st.data())
 def test_index_map_finds_every_name(names, data):
     others = data.draw(st.permutations(MDPN_UNION.names))

@@ -32,7 +32,7 @@ def test_one_of_two_processes_draws_and_the_other_waits(tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": root}
     both = [subprocess.Popen([*command, f"ready{i}"], **pipes) for i in range(2)]
-    outputs = [process.communicate(timeout=60) for process in both]
+    outputs = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert sorted(text.count("drawing") for _, text in outputs) == [0, 2]  # train and val, once
     folder = Path(outputs[0][0].strip())

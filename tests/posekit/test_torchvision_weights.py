@@ -212,7 +212,7 @@ def test_pickle_in_npz_is_refused_unopened(tmp_path):
 
 def test_npz_bomb_and_cut_and_missing_file_are_refused(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "w.npz", a=np.zeros(2**20, np.float32))
-    monkeypatch.setattr("posekit.weights.state_dicts.MAX_BYTES", 2**20)
+    monkeypatch.setattr("posekit.npz_files.MAX_BYTES", 2**20)
     with pytest.raises(ValueError, match="over the limit of 1048576"):
         read_state(tmp_path / "w.npz")
     monkeypatch.undo()

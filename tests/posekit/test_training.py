@@ -15,12 +15,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit.checkpoints import save_keras
+from posekit.checkpoints import (
+    CheckpointError,
+    read_newest_checkpoint,
+    save_keras,
+    write_checkpoint,
+)
 from posekit.commands import UsageError
 from posekit.loop.batches import sample_indices
 from posekit.loop.distribution import ChiefFailed
+from posekit.loop.divergence import TrainingDiverged
 from posekit.loop.runs import RunError
-from posekit.loop.train_epoch import TrainingDiverged
 from posekit.training import WorkerLost, fit
 
 TINY_SCRIPT = Path(__file__).parent / "loop" / "tiny_training.py"
@@ -167,6 +172,37 @@ def test_divergence_names_the_images_and_changes_nothing(tmp_path):
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["000001-step-2"]
     with pytest.raises(TrainingDiverged):  # and again from the checkpoint, at the same batch
         TINY.train(tmp_path, **options)
+
+
+def test_weights_that_overflow_behind_finite_gradients_are_not_saved(tmp_path):
+    """A rate of 3e37, from the second step on, times a gradient of 25: infinite."""
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.01, 3e37])
+    with pytest.raises(TrainingDiverged, match="finite weights after step 2.*in dense.*kernel"):
+        fit_line(tmp_path, keras.optimizers.SGD(rate), epochs=3)
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["000001-step-1"]
+    assert len(list(csv.DictReader(open(tmp_path / "log.csv")))) == 1
+    saved = keras.saving.load_model(tmp_path / "last.keras")
+    assert float(saved.layers[-1].kernel.numpy()[0, 0]) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda state: state["progress"].update(newer=1), "of this version, received another"),
+        (lambda state: state.pop("progress"), "of this version, received another"),
+        (lambda state: state["progress"].update(step=7), "of 1 steps, received step 7 after 1"),
+        (lambda state: state["progress"].update(epoch=2), "received step 1 after 2 epochs"),
+        (lambda state: state["callbacks"].append({"class": "Plateau"}), "expected the callbacks"),
+    ],
+)
+def test_a_checkpoint_of_another_version_or_run_is_refused_by_name(tmp_path, change, said):
+    fit_line(tmp_path)
+    arrays, state = read_newest_checkpoint(tmp_path / "checkpoints")
+    change(state)
+    write_checkpoint(tmp_path / "checkpoints", arrays, state, 1)
+    with pytest.raises(CheckpointError, match=said) as caught:
+        fit_line(tmp_path, epochs=2)
+    assert caught.value.exit_code == 1
 
 
 def test_float16_skips_a_step_whose_scaled_gradient_overflows(tmp_path):

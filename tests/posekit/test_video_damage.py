@@ -25,6 +25,63 @@ def test_a_cut_file_is_read_as_far_as_it_goes(tmp_path):
     assert video.faults[-1].reason == f"declared 30 frames, decoded {len(decoded)}"
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "share"),
+    [("a.mkv", "libx264", 0.5), ("a.webm", "libvpx", 0.6), ("a.flv", "flv1", 0.5)],
+)
+def test_a_cut_file_that_counts_no_frames_is_known_by_its_length(name, codec, share, tmp_path):
+    path = encode(tmp_path / name, [picture(i % 20) for i in range(75)], codec)
+    video = VideoFile(path)
+    assert len(indices(video)) == 75 and kinds(video) == [] and video.declared_frames is None
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    video = VideoFile(path)
+    decoded = indices(video)
+    assert 0 < len(decoded) < 60 and kinds(video)[-1] == ("count", len(decoded))
+    end = video.faults[-1].reason.removeprefix("declared 3.00 s, decoded ").removesuffix(" s")
+    assert abs(float(end) - len(decoded) / 25) <= 0.04  # FLV says no length of a single frame
+
+
+def test_the_length_of_another_stream_is_not_that_of_the_video(tmp_path):
+    """Sound is often longer; Matroska says the length of each stream, Flash one for all."""
+    for name, sound, expected in (("a.mkv", "aac", []), ("a.flv", "aac", [])):
+        with av.open(str(tmp_path / name), "w") as container:
+            pictures = container.add_stream("libx264", rate=25)
+            pictures.height, pictures.width, pictures.pix_fmt = 96, 128, "yuv420p"
+            audio = container.add_stream(sound, rate=44100)
+            for index in range(25):
+                frame = av.VideoFrame.from_ndarray(picture(index % 20), format="rgb24")
+                container.mux(pictures.encode(frame))
+            for index in range(130):  # three seconds
+                samples = np.zeros((1, 1024), np.float32)
+                frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = 44100, 1024 * index
+                container.mux(audio.encode(frame))
+            container.mux(pictures.encode())
+            container.mux(audio.encode())
+        video = VideoFile(tmp_path / name)
+        assert len(indices(video)) == 25 and kinds(video) == expected
+
+
+def test_a_whole_file_of_a_slow_or_late_video_is_not_short(tmp_path):
+    for name, stamps in (("slow.mkv", 3000 * np.arange(5)), ("late.mkv", 9000 + 40 * np.arange(5))):
+        images = [picture(i) for i in range(5)]
+        video = VideoFile(encode(tmp_path / name, images, stamps=stamps.tolist()))
+        assert len(indices(video)) == 5 and kinds(video) == []
+
+
+def test_a_file_without_any_frame_is_a_fault(tmp_path):
+    path = encode(tmp_path / "a.mkv", noise(5))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 10])
+    video = VideoFile(path)
+    assert indices(video) == [] and kinds(video) == [("count", 0)]
+    # An edit list that hides all frames, which are declared.
+    path = encode(tmp_path / "a.mp4", noise(5), stamps=[-5000 + 40 * i for i in range(5)], bf="0")
+    video = VideoFile(path)
+    assert indices(video) == [] and kinds(video) == [("count", 0)]
+
+
 def test_an_overwritten_file_says_which_frames_are_guessed(tmp_path):
     path = encode(tmp_path / "a.mp4", noise(30), bf="0", g="10")
     data = bytearray(path.read_bytes())

@@ -98,7 +98,7 @@ video.flush()
 write(video, 30, 50)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", program], timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], timeout=300)
     assert done.returncode == -9
     video = SegmentedVideo(path, rate=25)
     with pytest.raises(

@@ -1,3 +1,4 @@
+import resource
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from posekit.atomic_files import WriteError
 from posekit.video import writing
 from posekit.video.faults import VideoError
 from posekit.video.reading import open_video
@@ -110,7 +112,7 @@ for index in range(100):
     writer.write(np.random.default_rng(index).integers(0, 255, (96, 128, 3), np.uint8))
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", program], timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], timeout=300)
     assert done.returncode == -9
     video = open_video(path)
     times = [frame.time for frame in video.frames()]
@@ -142,3 +144,21 @@ def test_without_pyav_the_error_says_what_to_install(tmp_path, monkeypatch):
     for use in (lambda: writing.find_codec(), lambda: open_video(tmp_path / "a.mp4")):
         with pytest.raises(VideoError, match=r"pip install 'posekit\[video\]'"):
             use()
+
+
+@pytest.mark.parametrize("room", [0, 20_000])
+def test_a_full_disk_is_said_by_name(tmp_path, room):
+    """FFmpeg's errors are of many classes; the first bytes fail elsewhere than later ones."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 96, 128, 3), np.uint8)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(
+            WriteError, match="^.{,15}could not write a.mp4: File too large"
+        ) as full:
+            with VideoWriter(tmp_path / "a.mp4") as writer:
+                for image in images:
+                    writer.write(image)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert full.value.exit_code == 1

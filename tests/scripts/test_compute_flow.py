@@ -1,5 +1,6 @@
 """Flow files of a folder of pictures, of a video, and with a converted network."""
 
+import errno
 import runpy
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from posekit.atomic_files import WriteError
 from posekit.video.reading import open_video
 from tracking.flo_files import FloFolder, read_flo
 from tracking.flow import DisFlow
@@ -108,7 +110,8 @@ def test_a_converted_network(script, pictures, tmp_path):
         (["a.mp4", "--naming", "name"], "a folder of pictures"),
         (["PICTURES", "--model", "absent.keras"], "absent.keras is missing"),
         (["PICTURES", "--model", __file__], "expected a flow network"),
-        (["PICTURES", "--output", __file__], "received the file"),
+        (["PICTURES", "--output", __file__], "(File exists)"),
+        (["PICTURES", "--output", f"{__file__}/a", "--form", "cache"], "(Not a directory)"),
     ],
 )
 def test_wrong_options_end_with_2(script, pictures, tmp_path, monkeypatch, words, message):
@@ -123,6 +126,7 @@ def test_wrong_options_end_with_2(script, pictures, tmp_path, monkeypatch, words
     ("checkpoint", "output", "message"),
     [
         (CHECKPOINT, "m.h5", "ends in .keras"),
+        (CHECKPOINT, "absent/m.keras", "OUTPUT: expected a file in a folder that exists"),
         ("absent.pth", "m.keras", "found none at"),
         (CHECKPOINT.with_name("torch-2.13.0-views.pt"), "m.keras", "conv1.0.weight"),
     ],
@@ -130,3 +134,12 @@ def test_wrong_options_end_with_2(script, pictures, tmp_path, monkeypatch, words
 def test_what_cannot_be_converted_ends_with_2(script, tmp_path, checkpoint, output, message):
     code, said = script("convert_flownet", checkpoint, tmp_path / output)
     assert code == 2 and message in said.err and not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_no_fault_of_the_checkpoint(script, tmp_path, monkeypatch):
+    def full(*_):
+        raise WriteError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("posekit.checkpoints.save_keras", full)
+    code, said = script("convert_flownet", CHECKPOINT, tmp_path / "net.keras")
+    assert code == 1 and "no space left" in said.err and CHECKPOINT.name not in said.err

@@ -18,7 +18,7 @@ def convert(*arguments):
     program = f"{blocked} import runpy; sys.argv[0] = 'c'; runpy.run_path(r'{ROOT}"
     program += "/scripts/convert_torch.py', run_name='__main__')"
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_boxes_of_a_joined_model_and_a_damaged_image(folder, tmp_path, monkeypat
 def test_nothing_is_written_where_no_image_can_be_read(folder, tmp_path, monkeypatch):
     write_coco(tmp_path, "val", 1, (64, 80), seed=0, people=(1, 2))
     next((tmp_path / "val").iterdir()).write_bytes(b"no picture")
-    monkeypatch.setattr(detect, "detector", lambda path: None)
+    monkeypatch.setattr("multiposenet.detector.PersonDetector", mock.Mock())
     with pytest.raises(UsageError, match="none of 1 images"):
         run_here(monkeypatch, "--data", tmp_path, "--output", tmp_path / "boxes.json")
     assert not (tmp_path / "boxes.json").exists()

@@ -24,7 +24,7 @@ def run(folder, results, *words):
     command = [sys.executable, ROOT / "scripts" / "eval_boxes.py"]
     command += ["--annotations", folder / "truth.json", "--results", folder / "results.json"]
     command = [str(word) for word in (*command, *words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
 
 
 def test_both_rules_in_json(tmp_path):
@@ -72,7 +72,7 @@ def test_real_files(tmp_path, shared):
     command = [sys.executable, ROOT / "scripts" / "eval_boxes.py", "--json"]
     command += ["--annotations", folder / "person_keypoints_val2017_rebuilt.json.gz"]
     command += ["--results", folder / "person_detections_val2017_yolo11n.json.gz"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     report = json.loads(done.stdout)
     assert report["coco"]["metrics"]["AP"] == pytest.approx(0.5325, abs=5e-5)
     figures = [row["every_point"] for row in report["voc"]]

@@ -1,10 +1,10 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from script_runs import help_at_once
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["nose", "left_hip", "right_hip"]
@@ -34,11 +34,9 @@ def run_on(folder, results, *words):
 
 
 def test_help_answers_at_once():
-    start = time.perf_counter()
-    done = run("--help")
-    assert time.perf_counter() - start < 2 and done.returncode == 0
+    said = help_at_once("eval_coco")
     for word in ("--annotations", "--curves", "--data", "--grouping", "MODEL"):
-        assert word in done.stdout
+        assert word in said
 
 
 @pytest.mark.parametrize("kind, names", [("keypoints", 10), ("bbox", 12)])

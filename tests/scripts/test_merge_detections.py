@@ -1,10 +1,10 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from script_runs import help_at_once
 
 ROOT = Path(__file__).parents[2]
 BOXES = [[10, 10, 40, 60], [100, 20, 50, 100]]
@@ -34,7 +34,7 @@ SECOND += [entry(6, [0, 0, 9, 9], 0.99, 18), entry(6, [0, 0, 0, 9], 0.99)]
 
 def run(*words):
     command = [sys.executable, ROOT / "scripts" / "merge_detections.py", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
 
 
 @pytest.fixture
@@ -45,11 +45,9 @@ def files(tmp_path):
 
 
 def test_help_answers_at_once():
-    start = time.perf_counter()
-    done = run("--help")
-    assert time.perf_counter() - start < 2 and done.returncode == 0
+    said = help_at_once("merge_detections")
     for word in ("FOLDER", "--method", "--annotations", "weights 2 1"):
-        assert word in done.stdout
+        assert word in said
 
 
 def test_person_ap_of_each_and_of_all(files):

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import os
-import resource
 import runpy
 import signal
 import subprocess
@@ -11,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.format import formats_available
 from PIL import Image
+from script_runs import help_at_once
 from tiny_networks import joined, photo
 from tiny_topdown import random_network
 
@@ -20,7 +21,7 @@ from posekit.datasets.posetrack_results import read_results
 from posekit.video.reading import open_video
 from posekit.video.writing import VideoWriter
 from tracking.recipes import RECIPES
-from tracking.track_lines import read_tracks
+from tracking.run.lines import read_tracks
 
 ROOT = Path(__file__).parents[2]
 EASY = ("--tracker.box-threshold", 0, "--tracker.keypoint-threshold", 0, "--tracker.shortest", 1)
@@ -49,12 +50,9 @@ def made(tmp_path_factory):
 
 
 def test_help_answers_at_once(tmp_path):
-    start = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])  # not the clock: it may be busy
-    done = run(tmp_path, "--help")
-    seconds = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - start
-    assert seconds < 2 and done.returncode == 0
+    said = help_at_once("track")
     for word in ("--topdown", "--recipe", "--flow", "--resume", "--tracker.queue", "--formats"):
-        assert word in done.stdout
+        assert word in said
     listed = run(tmp_path, "--recipe", "list")
     assert listed.returncode == 0 and len(listed.stdout.splitlines()) == len(RECIPES)
 
@@ -108,10 +106,13 @@ def test_pictures_top_down_with_a_recipe(made, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ((), "Required options"),
         (("none.mp4",), "Cannot use video none.mp4: No such file"),
         (("noise.mp4", "--recipe", "best"), "--recipe: expected one of simple-baselines-a1"),
         (("noise.mp4", "--detector", "a.keras"), "--detector: expected --topdown"),
         (("noise.mp4", "--flow", "fast"), "--flow: expected dis, none, a folder"),
+        (("noise.mp4", "--flow", "run"), "--flow: expected .flo files in run, found none"),
+        (("noise.mp4", "--flow-cache", "noise.mp4"), "received noise.mp4 (File exists)"),
         (("noise.mp4", "--frames", 0), "--frames: expected at least 1"),
         (("noise.mp4", "--resume", "--overwrite"), "expected --resume or --overwrite"),
         (("noise.mp4", "--formats", "xml"), "xml"),
@@ -138,9 +139,44 @@ def test_what_has_no_effect_is_said_in_a_line(monkeypatch, capsys):
     script["say_what_is_ignored"](options)
     script["say_what_is_ignored"](dataclasses.replace(options, flow=str(ROOT / "tests")))
     script["say_what_is_ignored"](dataclasses.replace(options, flow="dis"))
-    first, second = capsys.readouterr().err.splitlines()
+    rated = dataclasses.replace(options, flow="dis", rate=10.0)
+    script["say_what_is_ignored"](rated)
+    script["say_what_is_ignored"](dataclasses.replace(rated, source=str(ROOT)))
+    first, second, third = capsys.readouterr().err.splitlines()
     assert first.startswith("ignored beside --flow none: propagation, similarity flow (")
     assert first.endswith("), --flow-cache") and second.endswith("tests: --flow-cache")
+    assert third.endswith(": --rate")
+
+
+# FFmpeg draws what the camera sees, frame by frame in real time; all but the name of its driver is
+# as with a real one.
+CAMERA = """
+import os, runpy, sys
+from posekit.video import reading
+
+class Drawn(reading.VideoFile):
+    def __init__(self, path, max_pixels, device, threads):
+        assert (str(path), device) == ("/dev/video0", "v4l2")
+        os.symlink(os.devnull, picture := "testsrc=size=160x96:rate=10,realtime")
+        super().__init__(picture, max_pixels, "lavfi", threads)
+
+reading.VideoFile = Drawn
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.skipif("lavfi" not in formats_available, reason="FFmpeg draws no pictures here")
+def test_a_camera_is_read_until_ctrl_c(made, tmp_path):
+    words = "0", "--model", made / "joined.keras", *EASY, "--flow", "dis"
+    start = [sys.executable, "-c", f"import sys; sys.argv[:] = sys.argv[1:]; {CAMERA}"]
+    assert _stop(tmp_path, words, signal.SIGINT, 5, start) == 0
+    tracks = read_tracks(tmp_path / "out" / "tracks.jsonl")
+    frames = list(tracks)
+    assert tracks.complete and len(frames) == tracks.footer["decoded"] >= 5
+    times = np.arange(len(frames)) / 10
+    np.testing.assert_allclose([frame.time for frame in frames], times, atol=1e-6)
+    drawn = list(open_video(tmp_path / "out" / "video.mp4").frames())
+    np.testing.assert_allclose([frame.time for frame in drawn], times, atol=1e-3)
 
 
 @pytest.mark.slow
@@ -160,10 +196,11 @@ def test_the_weights_that_come_along_killed_and_interrupted(shared, tmp_path):
     assert footer["people"] > 80 and 3 <= footer["identities"] <= 15
 
 
-def _stop(folder, words, number, lines):
+def _stop(folder, words, number, lines, start=(sys.executable,)):
     """Starts a run, sends a signal as soon as so many lines are there; returns the exit code."""
     tracks = folder / "out" / "tracks.jsonl"
-    with subprocess.Popen(command(*words, "--output", "out"), cwd=folder) as process:
+    words = [*start, *command(*words, "--output", "out")[1:]]
+    with subprocess.Popen(words, cwd=folder) as process:
         while process.poll() is None:
             if tracks.exists() and tracks.read_bytes().count(b"\n") > lines:
                 os.kill(process.pid, number)

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,19 @@ def test_two_rows(root):
     assert (out / "frontier-simple-baselines-a1.png").stat().st_size > 5000
     assert (out / "mdpn-tracks" / "000001_mpii_drawn.json").is_file()
     assert len(list(open_video(out / "mdpn-tracks" / "000001_mpii_drawn.mp4").frames())) == 6
+
+
+def test_damaged_pictures_are_named_and_limited(root):
+    shutil.copytree(root / "data", root / "damaged")
+    [picture] = (root / "damaged").glob("images/val/*/000002.*")
+    picture.write_bytes(b"")
+    words = "simple-baselines-a1", "--data", "damaged", "--flow", "dis", "--videos", "1"
+    done = run(*words, "--output", "named", cwd=root)
+    assert done.returncode == 3 and "| 66.0 | 57.6 |" in done.stdout
+    assert f"damaged, without people: {picture.relative_to(root / 'damaged')}: " in done.stderr
+    [line] = (root / "named" / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(line)["path"].endswith(picture.name)
+    assert run(*words, "--bad-images", 0.2, "--output", "fewer", cwd=root).returncode == 0
 
 
 def test_rows_are_listed_and_wrong_words_refused(root):

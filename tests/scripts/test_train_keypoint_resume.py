@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from unused_ports import unused_ports
 
 import posekit.normalization  # noqa: F401  load_model needs the layer
 
@@ -72,10 +72,7 @@ def folders(tmp_path, *names):
 
 def cluster():
     """TF_CONFIG of two workers on this machine."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
-    for s in sockets:
-        s.close()
+    addresses = [f"127.0.0.1:{port}" for port in unused_ports(2)]
     tasks = [{"type": "worker", "index": index} for index in (0, 1)]
     return [json.dumps({"cluster": {"worker": addresses}, "task": task}) for task in tasks]
 
@@ -99,7 +96,7 @@ def test_two_workers_are_two_replicas_and_survive_the_death_of_one(tmp_path):
     pair = [start(workers, TF_CONFIG=config) for config in cluster()]
     wait_for_epoch(workers, 3)
     pair[1].kill()
-    assert pair[1].wait() != 0 and pair[0].wait(timeout=120) != 0  # the survivor does not hang
+    assert pair[1].wait() != 0 and pair[0].wait(timeout=300) != 0  # the survivor does not hang
     assert 3 <= len(losses(workers)) < 6
     finish(*[start(workers, TF_CONFIG=config) for config in cluster()])
     assert_equal_runs(replicas, workers)

@@ -2,11 +2,11 @@ import csv
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from script_runs import help_at_once
 
 from posekit.datasets.coco import load_coco
 from posekit.datasets.synthetic import write_coco
@@ -22,9 +22,7 @@ def run(*words, check=True):
 
 
 def test_help_answers_at_once_and_lists_the_rows():
-    start = time.perf_counter()
-    text = run("--help").stdout
-    assert time.perf_counter() - start < 2  # importing TensorFlow alone takes longer
+    text = help_at_once("train_ssd")
     for name in SSD_RECIPES:
         assert name in text
 

@@ -8,8 +8,8 @@ import numpy as np
 from posekit.frames import Frame
 from posekit.poses import Poses
 from posekit.skeletons import COCO, POSETRACK, POSETRACK_FILE
-from tracking.track_header import TrackHeader
-from tracking.track_lines import TrackWriter
+from tracking.run.header import TrackHeader
+from tracking.run.lines import TrackWriter
 
 SIZE = (48, 64)
 """(height, width) of all images."""

@@ -31,7 +31,7 @@ from posekit.metrics.coco_files import evaluate_files
 from posekit.metrics.posetrack_files import evaluate_posetrack_files
 from posekit.poses import from_coco_results, read_coco_results
 from posekit.skeletons import COCO
-from tracking.track_lines import TrackFileError, read_tracks
+from tracking.run.lines import TrackFileError, read_tracks
 
 _DRAWN = 1 << 20
 

@@ -4,7 +4,6 @@ import contextlib
 import http.server
 import re
 import threading
-import time
 from collections.abc import Iterator
 
 
@@ -20,7 +19,7 @@ class Answer:
         condition: whether If-Range is.
         status: in place of 200, without content.
         location: of a redirect.
-        silence: seconds before the answer.
+        silent: whether nothing is said before who asked has gone.
     """
 
     def __init__(self, content=b"", **fields):
@@ -32,7 +31,7 @@ class Answer:
         self.condition = fields.pop("condition", True)
         self.status = fields.pop("status", 200)
         self.headers = fields.pop("headers", {})
-        self.silence = fields.pop("silence", 0)
+        self.silent = fields.pop("silent", False)
         assert not fields, fields
 
 
@@ -43,7 +42,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         server.requests.append(dict(self.headers))
         answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
-        time.sleep(answer.silence)
+        if answer.silent:
+            with contextlib.suppress(OSError):
+                self.rfile.read(1)
+            return
         content, status, headers = answer.content, answer.status, dict(answer.headers)
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         same = not answer.condition or self.headers.get("If-Range") == answer.etag

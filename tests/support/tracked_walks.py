@@ -13,10 +13,10 @@ from posekit.video.writing import VideoWriter
 from tracking.benchmark_stream import SKELETON, BrightPatches, walk
 from tracking.flow import DisFlow
 from tracking.pipeline import PoseTracker
+from tracking.run.lines import read_tracks
+from tracking.run.source import make_header
+from tracking.run.video import TrackOptions, track_video
 from tracking.settings import TrackerSettings
-from tracking.track_lines import read_tracks
-from tracking.track_source import make_header
-from tracking.track_video import TrackOptions, track_video
 
 FRAMES = 60
 FORMATS = ("coco", "csv", "mot")

@@ -22,6 +22,17 @@ TINY = {
     "ssd": (*PICTURES, "--width", 4),
 }
 """Name of the training -> words of its tiny run, of two steps an epoch."""
+HELD = """
+import os, runpy, sys, time
+(number, go, support), sys.argv = sys.argv[1:4], sys.argv[4:]
+sys.path.insert(0, support)
+from training_scripts import after_validation, changed_fit
+def hold():
+    while not os.path.exists(go):
+        time.sleep(0.02)
+with changed_fit(after_validation(int(number), hold)):
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 RECIPES = {"ssd": "ssd-demo"}
 RUN_NAME = "tiny"
 
@@ -59,9 +70,19 @@ def start(command: Sequence[str], log: Path) -> subprocess.Popen:
     return process
 
 
+def start_held(number: int, words: Sequence[str], log: Path) -> subprocess.Popen:
+    """Starts words of `words_of`; validation NUMBER, counted from 1, lasts until a signal comes.
+
+    So the training cannot have ended before this process does something, however slow it is. A file
+    "go" beside the log lets it go on as well.
+    """
+    held = "-c", HELD, str(number), str(log.with_name("go")), str(Path(__file__).parent)
+    return start((*held, *words), log)
+
+
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen, log: Path) -> None:
     """Waits until something holds of a running process; fails where it ends or takes too long."""
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 300
     while not condition():
         assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]
         time.sleep(0.02)

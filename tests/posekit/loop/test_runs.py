@@ -1,8 +1,12 @@
 import dataclasses
+import errno
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -111,6 +115,19 @@ def test_a_run_without_checkpoint_binds_nobody(tmp_path):
             pass
 
 
+@pytest.mark.parametrize("content", [None, b"[]", b'{"settings": [1]}', b"[" * 100_000, b"\xff"])
+def test_a_recipe_that_is_lost_lets_nobody_go_on_unasked(tmp_path, content):
+    """Its checkpoints may be those of another rate."""
+    with opened_run(tmp_path, settings()):
+        write_checkpoint(tmp_path / "checkpoints", {}, {}, 1)
+    path = tmp_path / "recipe.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(RunError, match="recipe.json to be JSON with the settings.*put it back"):
+        with opened_run(tmp_path, settings(rate=0.2)):
+            pass
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["000001-step-1"]
+
+
 def test_changed_recipe_is_refused_with_the_difference(tmp_path, capsys):
     with opened_run(tmp_path, settings()):
         write_checkpoint(tmp_path / "checkpoints", {}, {}, 1)
@@ -131,6 +148,48 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
             pass
     with pytest.raises(RunError, match="choose another"), opened_run("/proc/run", {}):
         pass
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "pictures", "tensorboard", ".lock"])
+def test_parts_of_a_folder_that_cannot_be_written_are_found_before_the_first_step(tmp_path, name):
+    (tmp_path / name).mkdir() if name == ".lock" else (tmp_path / name).write_text("")
+    with pytest.raises(RunError, match="expected a folder that can be written"):
+        with opened_run(tmp_path, {}):
+            pass
+
+
+@pytest.fixture
+def nobody():
+    """A folder, and this process as a user whom permissions bind, which they do not root."""
+    folder, user = Path(tempfile.mkdtemp()), os.geteuid()
+    try:
+        if user == 0:
+            os.chown(folder, 65534, -1)
+            os.seteuid(65534)
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "pictures", "tensorboard"])
+def test_a_part_without_permission_is_found_before_the_first_step(nobody, name):
+    with opened_run(nobody, {}):
+        pass
+    (nobody / name).chmod(0o555)
+    with pytest.raises(RunError, match=f"{name} .Permission denied.*choose another"):
+        with opened_run(nobody, {}):
+            pass
+
+
+def test_a_disk_without_locks_is_not_taken_for_another_run(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(RunError, match="a disk that can lock files.*No locks available"):
+        with opened_run(tmp_path, {}):
+            pass
 
 
 def test_a_folder_is_tried_before_it_is_made(tmp_path):

@@ -149,7 +149,7 @@ def test_report_has_all_numbers(tmp_path):
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
 @example(80936736, "keypoints")  # whose numbers change with the order of the people
 def test_order_in_the_files_never_changes_the_stats(tmp_path_factory, seed, kind):

@@ -121,7 +121,7 @@ def test_nothing_predicted_and_nothing_annotated():
     annotated = [(0, 1, {0: (100, 50)})]
     scores = evaluate([truth(annotated)], [prediction([], 1)])
     assert scores.ap[0] == scores.mota[0] == scores.recall[0] == 0
-    assert np.isnan(scores.motp[0]) and np.isnan(scores.precision[0])
+    assert scores.motp[0] == 0 and np.isnan(scores.precision[0])
     for compat in (False, True):
         nobody = evaluate([truth([], 3)], [prediction(annotated, 3)], compat)
         assert nobody.counts["frames_evaluated"] == 0 and nobody.mean("mota") is None

@@ -125,6 +125,8 @@ def test_nobody_and_nothing():
     nothing = voc_average_precision(TRUTHS, detections())
     assert nothing.every_point == nothing.eleven_point == nothing.recall == 0
     assert nothing.precision is None
+    nowhere = voc_average_precision({}, detections((1, 0, 0.9)))
+    assert nowhere.people == nowhere.boxes == 0 and nowhere.every_point is None
     perfect = voc_average_precision({1: ImageTruth(at(0, 50, 90))}, detections(
         (1, 0, 0.9), (1, 50, 0.8), (1, 90, 0.7)
     ))  # fmt: skip

@@ -104,7 +104,7 @@ def test_bad_photos_are_named_and_passed_over(tmp_path, capsys, batch_size):
     assert (done.photos, done.skipped, done.people, done.clear) == (1, 4, 2, 1)
     assert done.exit_code == 3
     rejected = read_json(tmp_path / "out/rejected.json")
-    names = [entry["file_name"] for entry in rejected]
+    names = [entry["path"] for entry in rejected]
     assert names == ["cut.jpg", "missing.jpg", "page.jpg", "empty.jpg"]
     assert "No such file" in rejected[1]["reason"] and "<html>" in rejected[2]["reason"]
     message = capsys.readouterr().err
