@@ -47,7 +47,7 @@ def test_boxes_of_a_joined_model_and_a_damaged_image(folder, tmp_path, monkeypat
     broken = sorted((root / "val").iterdir())[0]
     broken.write_bytes(b"no picture")
     # Not read again from the file: networks are compiled once for each model in memory.
-    load = "multiposenet.model.load_multiposenet"
+    load = "multiposenet.detector.load_multiposenet"
     monkeypatch.setattr(load, lambda path: loaded.append(path) or joined())
     model, output = folder / "tiny.keras", tmp_path / "boxes.json.gz"
     words = "--data", root, "--model", model, "--output", output, "--json"

@@ -173,7 +173,7 @@ def test_the_report_counts_the_images_that_were_evaluated(tmp_path):
     held_out = load_coco(tmp_path, "val")
     held_out.path(1).write_bytes(b"no picture")
     random_network("coco").save(tmp_path / "best.keras")
-    report(tmp_path, TopDownRecipe(), {"coco": held_out})
+    report(tmp_path, TopDownRecipe(bad_images=0.5), {"coco": held_out})
     content = json.loads((tmp_path / "metrics.json").read_text())
     assert content["protocol"]["images"] == {"coco": 2}
 
