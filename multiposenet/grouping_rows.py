@@ -231,9 +231,10 @@ def _compiled(model: keras.Model):
 def _method(network: keras.Model, grouping: Grouping, prior, shape: tuple[int, ...]) -> Method:
     if grouping == "prn":
         return network_of(network)
-    if grouping == "ucr" and np.shape(prior) != shape:
+    if grouping == "ucr" and not (np.shape(prior) == shape and np.isfinite(prior).all()):
         raise ModelError(
-            f"expected a prior of {shape} (height, width, keypoints), received {np.shape(prior)}; "
+            f"expected a finite prior of {shape} (height, width, keypoints), received one of "
+            f"{np.shape(prior)}; "
             "take prior.npz of the PRN's run"
         )
     return floors(prior)["Max" if grouping == "max" else "UCR"]

@@ -24,7 +24,7 @@ from multiposenet.stage_timing import (
     theil_sen,
 )
 from posekit.atomic_files import write_file
-from posekit.commands import UsageError
+from posekit.commands import UsageError, make_folder
 from posekit.strict_json import write_json
 
 LIMIT_PERCENT = 2.0
@@ -60,6 +60,8 @@ def benchmark(
             "expected at least two different numbers of people, none below 1, and rounds of at "
             f"least 0, received {people} and {rounds}; try --people 1 10 20 --rounds 3"
         )
+    if output is not None:
+        make_folder("--output", output)
     costs = {name: _costs(joined) for name, joined in models.items()}
     for name, joined in models.items():
         print(f"{name}\n{cost_table(costs[name], _canvas(joined))}\n")

@@ -182,13 +182,15 @@ def _tar_members(archive: Path, limits: Limits) -> Iterator[Member]:
             whole.members.clear()  # it would keep them all
         # To tarfile a damaged header of any member but the first is the archive's end.
         if reads.last != bytes(tarfile.BLOCKSIZE):
-            raise ValueError("expected the end of the archive, received a damaged header")
+            raise ValueError("expected the end of the archive, received a damaged header or none")
         _read_on(file, limits.free_bytes)
 
 
 def _read_on(file: BinaryIO, limit: int) -> None:
-    """Reads the padding behind the last member, so that gzip compares its checksum."""
+    """Reads the zeros behind the last member, so that gzip compares its checksum."""
     while block := file.read(_HEADER_BYTES):
+        if block.strip(b"\0"):
+            raise ValueError("expected the end of the archive, received more of it")
         limit -= len(block)
         if limit < 0:
             raise ValueError("more behind its end than padding")

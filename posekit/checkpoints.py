@@ -46,19 +46,20 @@ def write_checkpoint(
         The new folder, NUMBER-step-STEP; the highest NUMBER is the newest.
 
     Raises:
-        WriteError: nothing was written; what was there before is still there.
+        WriteError: what was there before is still there.
     """
     folder = Path(folder)
-    number = _number(next(iter(_newest_first(folder)), folder)) + 1
-    final = folder / f"{number:06d}-step-{step}"
-    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{final.name}"
+    temporary, name = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-step-{step}", f"of step {step}"
     try:
+        number = _number(next(iter(_newest_first(folder)), folder)) + 1
+        final = folder / f"{number:06d}-step-{step}"
+        name = final.name
         temporary.mkdir(parents=True)
         _write_files(temporary, arrays, state)
         os.rename(temporary, final)
         flush_to_disk(folder)
     except OSError as error:
-        raise WriteError.of(error, f"checkpoint {final.name}") from error
+        raise WriteError.of(error, f"checkpoint {name}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for old in _newest_first(folder)[keep:]:
@@ -177,7 +178,11 @@ def _storable(array: np.ndarray) -> np.ndarray:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted((p for p in folder.glob("*-step-*") if _number(p)), key=_number, reverse=True)
+    """None of a missing folder; one that cannot be listed is an error and not an empty one."""
+    try:
+        return sorted(filter(_number, folder.iterdir()), key=_number, reverse=True)
+    except FileNotFoundError:
+        return []
 
 
 def _number(path: Path) -> int:

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,16 +51,32 @@ def check_output(option: str, path: Path) -> None:
     Raises:
         UsageError: naming the option: no folder of it, or none to write into; or it is a folder.
     """
-    trial = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        trial = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
         trial.touch()
         trial.unlink()
     except OSError as error:
         raise UsageError(
             f"{option}: expected a file in a folder that exists and can be written, received "
             f"{path}: {error.strerror}"
+        ) from None
+
+
+def make_folder(option: str, path: Path) -> None:
+    """Makes the folder for the results of the work that follows, where it is missing.
+
+    Raises:
+        UsageError: naming the option: it cannot be made, or nothing be written into it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise UsageError(
+            f"{option}: expected a folder that can be made and written, received {path}: "
+            f"{error.strerror}"
         ) from None
 
 

@@ -26,8 +26,8 @@ _PLUGINS = {
 }
 _ORIENTATION_TAG = 0x0112
 _MAX_READS = 200_000
-"""In front of the pixels; cameras' files take some hundred. Of megabytes of filler Pillow reads
-each byte, or chunk, by itself."""
+"""In front of the pixels, or behind; cameras' files take some hundred. Of megabytes of filler
+Pillow reads each byte, or chunk, by itself."""
 
 
 class ImageError(ValueError):
@@ -108,8 +108,14 @@ class _CountedReads:
     def read(self, size: int = -1) -> bytes:
         self.left -= 1
         if self.left < 0:
-            raise ValueError(f"more than {_MAX_READS} pieces in front of the pixels")
+            raise ValueError(f"more than {_MAX_READS} pieces beside the pixels")
         return self._file.read(size)
+
+
+def limit_reads(header: Image) -> None:
+    """Lets an open picture be read only so often again: for what stands behind the pixels."""
+    if isinstance(header.fp, _CountedReads):
+        header.fp.left = _MAX_READS
 
 
 def check_size(header: Image, max_pixels: int, path: str | os.PathLike | None) -> None:
@@ -128,6 +134,7 @@ def orientation(header: Image) -> int:
     # training, which does not read them, and prediction come to the same verdict.
     try:
         if header.format == "PNG" and "exif" not in header.info:
+            limit_reads(header)
             header.info |= _exif_chunk(header.fp)
         # Not PngImageFile's own getexif, which decodes the pixels to look behind them.
         number = Image.getexif(header).get(_ORIENTATION_TAG, 1)

@@ -29,6 +29,7 @@ from posekit.image_headers import (
     ImageError,
     as_image_error,
     check_size,
+    limit_reads,
     open_header,
     opened,
     orientation,
@@ -37,6 +38,7 @@ from posekit.orientation import turn_upright
 
 MAX_SCANS = 100
 """Of a JPEG file: progressive ones have ten, and each costs as much as a picture."""
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
 
 def read_image(
@@ -136,6 +138,7 @@ def is_animated(path: str | os.PathLike) -> bool:
         header = open_header(file, path)
         try:
             with as_image_error(path):
+                limit_reads(header)
                 return bool(getattr(header, "is_animated", False))
         except ImageError:
             return False
@@ -144,12 +147,18 @@ def is_animated(path: str | os.PathLike) -> bool:
 def _check_scans(data: bytes, start: int, path: str | os.PathLike | None) -> None:
     """Refuses a JPEG of thousands of scans; `start` is that of the first one's content.
 
-    Within scans no other byte than a marker's follows 0xff, and nothing is read behind their end.
+    Within scans no other byte than a marker's follows 0xff; the segments between them are passed
+    over by their lengths, whatever they hold; nothing is read behind the end.
     """
-    end = data.find(b"\xff\xd9", start)
-    scans = 1 + data.count(b"\xff\xda", start, end if end >= 0 else len(data))
-    if scans > MAX_SCANS:
-        raise ImageError(f"expected at most {MAX_SCANS} scans, received {scans}", path)
+    scans = segments = 1
+    while found := _MARKER.search(data, start):
+        if found[0] == b"\xff\xd9":
+            return
+        scans += found[0] == b"\xff\xda"
+        segments += 1
+        if scans > MAX_SCANS or segments > 10 * MAX_SCANS:
+            raise ImageError(f"expected at most {MAX_SCANS} scans, received more", path)
+        start = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
 
 
 def _decode_strictly(data: bytes, file_format: str, path: str | os.PathLike | None) -> np.ndarray:

@@ -46,8 +46,8 @@ def fit(model: keras.Model, losses: Callable, load: Callable, **options) -> dict
         load: (indices (M,) int64, draws (M,) int64) -> tf.data.Dataset of M single samples (image,
             targets dict with "image_id", weights dict) in that order; `draws` are sample numbers
             counted from the start of training, the seeds of random augmentation.
-        options: fields of `FitOptions`, each described there; num_examples, batch_size, epochs,
-            optimizer and run_dir must be given.
+        options: fields of `posekit.loop.options.FitOptions`, each described there; num_examples,
+            batch_size, epochs, optimizer and run_dir must be given.
 
     Returns:
         Column of log.csv -> one number per epoch, from the first epoch on.

@@ -20,7 +20,7 @@ from typing import Literal
 
 import tyro
 
-from posekit.commands import UsageError, run
+from posekit.commands import UsageError, make_folder, run
 from tracking.recipes import POSE_RECIPES, RECIPES
 
 ALL_RECIPES = RECIPES | POSE_RECIPES
@@ -97,6 +97,7 @@ def main() -> int:
     sequences = laboratory.sequences(options.model is not None, options.sequences)
     definitions = options.poseval_compat, options.estimate_heads
     report.check(sequences, options.estimate_heads)
+    make_folder("--output", options.output)
     estimators = estimators_of(options)
     tell = lambda name: print(f"{name}: done", file=sys.stderr)  # noqa: E731
     results = rows.run_rows(recipes, sequences, estimators, tell)
@@ -127,8 +128,7 @@ def say_what_is_damaged(options: Laboratory, sequences: list) -> int:
     damaged = sequences[0].rejected.entries()
     for one in damaged:
         print(f"damaged, without people: {one['path']}: {one['reason']}", file=sys.stderr)
-    if damaged:
-        write_rejected(options.output / "rejected.jsonl", damaged)
+    write_rejected(options.output / "rejected.jsonl", damaged)
     frames = sum(len(sequence.truth.file_names) for sequence in sequences)
     return exit_code_of(damaged, frames - len(damaged), options.bad_images)
 

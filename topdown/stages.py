@@ -4,11 +4,11 @@ Imports no TensorFlow.
 """
 
 import dataclasses
-import json
 
 from posekit.commands import UsageError
 from posekit.datasets.named import parse_word
-from posekit.loop.runs import RECIPE, RunError, plain_settings, recipe_differences
+from posekit.loop.runs import RunError, plain_settings, read_settings, recipe_differences
+from posekit.recipe_limits import check_numbers
 from posekit.recipes import MAY_CHANGE
 from topdown.recipe import FineTuning, TopDownRecipe
 
@@ -64,6 +64,9 @@ def stage_recipes(recipe: TopDownRecipe) -> list[TopDownRecipe]:
         epochs=tuned.epochs[1],
         drops=tuned.drops,
     )
+    check_numbers(joint)  # all of them now, and not after days of the first
+    for stage in (whole, heads):
+        check_numbers(stage, "--fine-tuning.")
     return [joint, whole, heads]
 
 
@@ -76,11 +79,7 @@ def is_finished(recipe: TopDownRecipe) -> bool:
     run = recipe.output / recipe.name
     if not (run / METRICS).exists():
         return False
-    try:
-        before = json.loads((run / RECIPE).read_bytes())["settings"]["recipe"]
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"expected {run / RECIPE} with settings, received: {error}") from error
-    differences = recipe_differences(before, plain_settings(recipe))
+    differences = recipe_differences(read_settings(run)["recipe"], plain_settings(recipe))
     lines = [
         f"  {name}: {old!r} -> {new!r}"
         for name, (old, new) in differences.items()

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from posekit.commands import make_folder
 from posekit.frames import Frame
 from tracking.benchmark_tracker import CLOCKS, cost_by_people, plot_cost
 from tracking.flow import DisFlow
@@ -21,6 +22,8 @@ def benchmark(people: tuple[int, ...], rounds: int, clock: str, output: Path | N
         clock: "wall" or "cpu".
         output: folder for the plot; None: none.
     """
+    if output is not None:
+        make_folder("--output", output)
     rows = cost_by_people(people, rounds=rounds, clock=clock)
     print("people  ms/update  updates/s  beside the reference")
     for row in rows:
@@ -31,7 +34,6 @@ def benchmark(people: tuple[int, ...], rounds: int, clock: str, output: Path | N
         for check in (False, True):
             print(flow_line(preset, check, rounds, clock, link))
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
         plot_cost(rows, output / "tracker_cost.png")
         print(output / "tracker_cost.png")
 

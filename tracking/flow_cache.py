@@ -2,19 +2,22 @@
 
 import contextlib
 import hashlib
+import time
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from posekit.atomic_files import replaced_file, whole_files
+from posekit.atomic_files import TEMPORARY_PREFIX, replaced_file, whole_files
 from posekit.frames import Frame
 from tracking.flow import FlowSource, check_pair
 from tracking.flow_field import Flow
 
 STEP = 1 / 64
 """Pixels; vectors are kept in whole steps, so the error is at most half of one."""
+ABANDONED = 3600
+"""Seconds after which a file that is not finished will not be."""
 _LARGEST = 32_767
 # What NumPy and zipfile raise for damaged files; NotImplementedError is a RuntimeError.
 _DAMAGE = (ValueError, TypeError, KeyError, EOFError, RuntimeError, MemoryError, OSError)
@@ -148,7 +151,14 @@ def read_packed(path: str | Path, size: tuple[int, int]) -> Flow | None:
 
 
 def remove_oldest(folder: Path, limit: int) -> None:
-    """Removes the oldest files of a cache until the others take at most `limit` bytes."""
+    """Removes the oldest files of a cache until the others take at most `limit` bytes.
+
+    Files that were begun an hour ago and never finished go too: their process was killed.
+    """
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            if path.stat().st_mtime < time.time() - ABANDONED:
+                path.unlink()
     sizes = []
     for path in whole_files(folder, ".npz"):
         try:

@@ -1,6 +1,7 @@
 """Turns the objects of a COCO file into flat columns, checking each number on the way."""
 
 from array import array
+from collections import Counter
 from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -133,14 +134,15 @@ def check_categories(categories: object, ids: np.ndarray, used: np.ndarray) -> N
     """
     listed = [c.get("id") for c in categories or () if isinstance(c, dict)]
     listed = [number for number in listed if type(number) is int and abs(number) < 2**63]
-    repeated = sorted(number for number in set(listed) if listed.count(number) > 1)
+    repeated = sorted(number for number, times in Counter(listed).items() if times > 1)
     if repeated:
         raise ValueError(f"expected unique category ids, received more than once: {repeated!r:.80}")
     unknown = ~np.isin(used, np.array(listed, np.int64))
     if unknown.any():
         raise ValueError(
             f"annotation ids {ids[unknown][:5].tolist()}: expected a category_id among the "
-            f"categories {listed!r:.80}, received {np.unique(used[unknown])[:5].tolist()}"
+            f"categories {listed!r:.80}, received {np.unique(used[unknown])[:5].tolist()}; "
+            "list it, or remove these annotations"
         )
 
 

@@ -78,10 +78,10 @@ class RunLog:
         """
         if self._run_dir is None:
             return
-        with _named_errors(), self._board.as_default(step=step):
-            for name, picture in pictures.items():
-                content = tf.io.encode_png(picture).numpy()
-                write_file(self._run_dir / PICTURES / f"{name}-{epoch:04d}.png", content)
+        for name, picture in pictures.items():
+            content = tf.io.encode_png(picture).numpy()
+            write_file(self._run_dir / PICTURES / f"{name}-{epoch:04d}.png", content)
+            with _named_errors(), self._board.as_default(step=step):
                 tf.summary.image(name, picture[None])
 
     def start_epoch(self, epoch: int, steps: int, done: int) -> None:
@@ -122,7 +122,7 @@ def _named_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        reason = error.message.splitlines()[0]
+        reason = error.message.partition("\n")[0]
         raise WriteError.of(OSError(errno.EIO, reason), f"{TENSORBOARD}/") from error
 
 

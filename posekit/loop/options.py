@@ -100,6 +100,11 @@ class FitOptions:
                 f"expected a global batch_size that {replicas} replicas can share equally, "
                 f"received {self.batch_size}; use a multiple of {replicas}"
             )
+        if self.steps < 1 or not 0 <= (self.ema or 0) < 1:
+            raise UsageError(
+                "expected steps_per_epoch >= 1 and 0 <= ema < 1, received "
+                f"{self.steps_per_epoch}, {self.ema}"
+            )
         if self.epochs < 1 or self.validate_every < 1 or self.mode not in ("min", "max"):
             raise UsageError(
                 "expected epochs and validate_every >= 1 and mode min or max, received "

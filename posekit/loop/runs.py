@@ -35,7 +35,7 @@ def opened_run(
     """Makes or reopens a run folder, locks it against a second run and writes recipe.json.
 
     Args:
-        run_dir: made if absent, with checkpoints/ and pictures/ inside.
+        run_dir: made if absent, with checkpoints/, pictures/ and tensorboard/ inside.
         settings: what decides the result; compared with the earlier ones where the folder has a
             checkpoint made with them. From `plain_settings`.
         may_change: names (the last part of a dotted name) that may differ, such as epochs.
@@ -97,6 +97,25 @@ def recipe_differences(before: dict, now: dict) -> dict[str, tuple[object, objec
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def read_settings(run_dir: Path) -> dict:
+    """Reads what `opened_run` wrote into recipe.json.
+
+    Raises:
+        RunError: it is not there, or something else.
+    """
+    path = run_dir / RECIPE
+    try:
+        settings = json.loads(path.read_bytes())["settings"]
+        if not isinstance(settings, dict) or not isinstance(settings.get("recipe"), dict):
+            raise ValueError(f"{settings!r:.60}")
+        return settings
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RunError(
+            f"expected {path} to be JSON with the settings of the checkpoints, received: {error}; "
+            "put it back, or choose another run folder"
+        ) from error
+
+
 def hidden_path(text: str) -> str:
     """Shortens absolute paths, also behind "=", ":" and ",": "coco:/home/x/a" -> "coco:.../a"."""
     return _without_paths(text, lambda path: f".../{PurePath(path).name}")
@@ -134,14 +153,7 @@ def _take_lock(lock, run_dir: Path) -> None:
 def _check_recipe(run_dir: Path, settings: dict, may_change: Sequence[str]) -> None:
     if not has_checkpoint(run_dir / CHECKPOINTS):
         return  # a run that failed before its first checkpoint binds nobody
-    path = run_dir / RECIPE
-    try:
-        differences = recipe_differences(json.loads(path.read_bytes())["settings"], settings)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(
-            f"expected {path} to be JSON with the settings of the checkpoints, received: {error}; "
-            "put it back, or choose another run folder"
-        ) from error
+    differences = recipe_differences(read_settings(run_dir), settings)
     lines = [f"  {name}: {old!r} -> {new!r}" for name, (old, new) in differences.items()]
     if not lines:
         return

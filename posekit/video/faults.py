@@ -67,15 +67,16 @@ class FaultList(list[Fault]):
         if declared is not None and declared != decoded:
             self.add("count", decoded, f"declared {declared} frames, decoded {decoded}")
 
-    def add_length(self, declared: float | None, decoded: float, frames: int) -> None:
+    def add_length(self, declared: float | None, decoded: float | None, frames: int) -> None:
         """Appends a fault when a video that does not count its frames ends before its time.
 
         Args:
             declared: seconds; None when unknown.
-            decoded: end of the last frame, seconds.
+            decoded: end of the last frame, seconds; None when unknown.
             frames: how many were decoded.
         """
-        if declared is not None and declared - decoded > TOLERANCE:
+        known = declared is not None and decoded is not None
+        if known and declared - decoded > TOLERANCE:
             self.add("count", frames, f"declared {declared:.2f} s, decoded {decoded:.2f} s")
         elif frames == 0 and not self.total:
             self.add("count", 0, "decoded no frame")

@@ -24,9 +24,12 @@ class Timestamps:
         self._time_base = time_base
         self._without_presentation = without_presentation
         self._start = None if without_presentation else start
-        self._latest, self._step = None, 1
-        self.end = 0.0
-        """Seconds at which the last frame ends, counted from the file's time 0."""
+        self._latest, self._step, self._longest = None, 1, 0
+        self.end: float | None = 0.0
+        """Seconds at which the last frame ends, counted from the file's time 0; None: unknown.
+
+        A frame whose file does not say how long it is shown may be as long as the longest before.
+        """
 
     def time_of(self, frame: "VideoFrame", index: int, faults: "FaultList") -> float | None:
         """Returns a frame's time; None where the file does not say one.
@@ -44,7 +47,9 @@ class Timestamps:
                 seconds = float(-self._step * self._time_base)
                 faults.add("time", index, f"{seconds:g} s before the time stamp of the last frame")
         self._latest = ticks
-        self.end = float((ticks + max(self._step, frame.duration or 0)) * self._time_base)
+        self._longest = max(self._longest, self._step if index else 0)
+        length = max(self._step, frame.duration) if frame.duration else self._longest
+        self.end = float((ticks + length) * self._time_base) if length else None
         return float((ticks - self._start) * self._time_base)
 
     def _ticks_of(self, frame: "VideoFrame") -> int | None:

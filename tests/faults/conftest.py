@@ -12,7 +12,7 @@ def watch():
     """Sets the seconds until what runs is taken for hanging; 0: none.
 
     They are those of the processor, which a busy machine does not use up, and for what waits
-    instead of computing sixty times as many of the clock.
+    instead of computing fifteen times as many of the clock.
     """
 
     def stop(*_):
@@ -20,7 +20,7 @@ def watch():
 
     def start(seconds):
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        signal.setitimer(signal.ITIMER_REAL, 60 * seconds)
+        signal.setitimer(signal.ITIMER_REAL, 15 * seconds)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGPROF, signal.SIGALRM)}
     yield start

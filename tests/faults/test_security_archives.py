@@ -79,6 +79,15 @@ def damaged_header(path):
     return path
 
 
+def empty_header(path):
+    """The second of two headers is zeros, as those behind the last; its content follows."""
+    tarred(path)
+    data = bytearray(path.read_bytes())
+    data[1024:1537] = bytes(512) + b"x"
+    path.write_bytes(data)
+    return path
+
+
 def wrong_checksum(path):
     """A .tar.gz whose content is not what its checksum, at the very end, says."""
     tarred(path, mode="w:gz")
@@ -111,6 +120,7 @@ HOSTILE = {
     "zip long name": lambda path: zipped(path, ("good.txt", "x"), ("n" * 300, "x")),
     "zip place": lambda path: misplaced(path),
     "tar damaged header": damaged_header,
+    "tar empty header": empty_header,
     "tar checksum": wrong_checksum,
     "tar long tail": long_tail,
     "zip up": lambda path: zipped(path, ("good.txt", "x"), ("../outside", "x")),

@@ -177,7 +177,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(writer, folder, monke
     (folder / "file").touch()
     before = sorted(folder.rglob("*"))
     places = [f"missing/a{ending}", f"file/a{ending}", "x" * 300 + ending]
-    places.append(f"folder{ending}" if ending else "file")
+    places += [f"folder{ending}", "."] if ending else ["file"]
     for place in places:
         done = run_script(*words, place)
         assert done.code == 2 and place[:60] in done.err and not done.out, done

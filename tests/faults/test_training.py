@@ -124,13 +124,14 @@ FAULTS = {
 
 
 def test_t9_an_input_that_hangs_or_dies_ends_the_training(tmp_path, capsys):
-    options = ("--batch-size", 64, "--epochs", 4, "--input-timeout", 10)
+    options = ("--batch-size", 64, "--epochs", 4)
     processes = {}
     for kind, (fault, _) in FAULTS.items():
         folder = tmp_path / kind
         folder.mkdir()
         program = ("-c", FAULTY_INPUT.replace("FAULT", fault))
-        words = words_of("prn", folder, *options)
+        limit = ("--input-timeout", 10 if kind == "hangs" else 600)
+        words = words_of("prn", folder, *options, *limit)
         processes[kind] = start((*program, *words), folder / "log.txt")
     for kind, process in processes.items():
         folder = tmp_path / kind

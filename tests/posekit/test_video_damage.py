@@ -1,4 +1,5 @@
 import re
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -68,6 +69,28 @@ def test_a_whole_file_of_a_slow_or_late_video_is_not_short(tmp_path):
         images = [picture(i) for i in range(5)]
         video = VideoFile(encode(tmp_path / name, images, stamps=stamps.tolist()))
         assert len(indices(video)) == 5 and kinds(video) == []
+    # FLV says no length of a frame: one alone, or after others as long, may be the whole second.
+    for stamps in ([0], [0, 1000, 1040]):
+        video = encode_flv(tmp_path / "a.flv", stamps, last=1000)
+        assert len(indices(video)) == len(stamps) and kinds(video) == []
+
+
+def encode_flv(path, stamps, last):
+    """Pictures at so many milliseconds, the last one shown for `last`."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        packets = []
+        for index, stamp in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(picture(index), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 1000)
+            packets += stream.encode(frame)
+        packets += stream.encode()
+        for packet, length in zip(packets, [*np.diff(stamps).tolist(), last], strict=True):
+            packet.duration = length
+            container.mux(packet)
+    return VideoFile(path)
 
 
 def test_a_file_without_any_frame_is_a_fault(tmp_path):

@@ -64,6 +64,21 @@ def test_the_stages_of_the_paper():
     assert all(stage_recipes(stage) == [stage] for stage in (joint, coco, heads))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": (0, 5)}, "--fine-tuning.epochs: expected at least 1, received 0"),
+        ({"epochs": (5, -1)}, "--fine-tuning.epochs: expected at least 1, received -1"),
+        ({"learning_rate": float("nan")}, "--fine-tuning.learning-rate: .* received nan"),
+        ({"drops": (10, 3)}, "--fine-tuning.drops: expected rising numbers"),
+    ],
+)
+def test_numbers_of_later_stages_are_looked_at_before_the_first(changes, message):
+    tuned = dataclasses.replace(MDPN.fine_tuning, **changes)
+    with pytest.raises(UsageError, match=message):
+        stage_recipes(dataclasses.replace(MDPN, fine_tuning=tuned))
+
+
 def test_without_mining_the_fine_tuning_does_not_mine_either():
     stages = stage_recipes(dataclasses.replace(MDPN, mining_from=None, steps=500))
     assert [stage.mining_from for stage in stages] == [None] * 3
@@ -154,6 +169,15 @@ def test_a_finished_stage_of_another_recipe_is_refused(trained):
     assert is_finished(joint) and not is_finished(dataclasses.replace(joint, name="other"))
     with pytest.raises(RunError, match=r"learning_rate: 0.001 -> 0.01"):
         is_finished(dataclasses.replace(joint, learning_rate=1e-2))
+
+
+@pytest.mark.parametrize("content", ["[]", '{"settings": {"recipe": [1]}}', "[" * 100_000])
+def test_a_finished_stage_without_its_recipe_is_refused(tmp_path, content):
+    (tmp_path / "mdpn").mkdir()
+    (tmp_path / "mdpn" / "metrics.json").touch()
+    (tmp_path / "mdpn" / "recipe.json").write_text(content)
+    with pytest.raises(RunError, match="recipe.json to be JSON with the settings"):
+        is_finished(dataclasses.replace(MDPN, output=tmp_path))
 
 
 def test_a_moved_output_is_gone_on_with_inside_a_stage(trained, tmp_path):

@@ -143,6 +143,10 @@ def test_what_another_process_is_writing_is_not_removed(tmp_path):
         scratch.write_bytes(b"half")
         remove_oldest(tmp_path, 0)
         assert list(tmp_path.iterdir()) == [scratch]
+        os.utime(scratch, (1, 1))  # begun long ago by a process that was killed
+        remove_oldest(tmp_path, 10**9)
+        assert not list(tmp_path.iterdir())
+        scratch.touch()
 
 
 def test_sources_without_key_are_refused(tmp_path):

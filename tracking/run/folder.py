@@ -37,12 +37,17 @@ def opened_output(folder: Path | str) -> Iterator[Path]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             lock.seek(0)
             raise OutputError(
                 f"expected a folder of our own, but process {lock.read().strip()} is tracking "
                 f"into {folder}; wait for it, stop it, or choose another --output"
             ) from None
+        except OSError as error:
+            raise OutputError(
+                f"expected a disk that can lock files, received {folder} ({error.strerror}); "
+                "choose an --output on another one"
+            ) from error
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

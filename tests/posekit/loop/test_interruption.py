@@ -54,7 +54,7 @@ def test_another_thread_hears_of_a_signal_while_the_main_one_is_blocked():
         def listen():
             system.pthread_mutex_lock(lock)
             held.set()
-            time.sleep(1)  # until the main thread waits
+            time.sleep(3)  # until the main thread waits
             os.kill(os.getpid(), signal.SIGTERM)
             while not signals.arrived():
                 pass

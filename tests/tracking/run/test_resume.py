@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from tracked_walks import (
 from posekit.video.writing import VideoWriter
 from tracking.benchmark_stream import patches_at
 from tracking.run.checkpoint import CheckpointError, read_track_checkpoint
-from tracking.run.folder import OutputError
+from tracking.run.folder import OutputError, opened_output
 from tracking.run.lines import read_tracks
 
 
@@ -138,6 +139,16 @@ def test_resuming_with_something_else_is_refused_and_harms_nothing(source, tmp_p
     with pytest.raises(OutputError, match="and no tracks.jsonl in .*; give --overwrite"):
         track(source, out, resume=True)
     assert track(source, out, changed, overwrite=True).exit_code == 0
+
+
+def test_a_disk_without_locks_is_not_taken_for_another_run(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OutputError, match="a disk that can lock files.*No locks available"):
+        with opened_output(tmp_path):
+            pass
 
 
 def test_time_is_counted_over_all_parts_of_a_run(source, tmp_path):
