@@ -52,7 +52,7 @@ class RejectedImages:
     def report(self, path: Path, limit: float, read: int | None = None) -> None:
         """Writes a JSON Lines file, one entry a line, where there are any.
 
-        Where all images were read and none is damaged any more, an earlier file is removed.
+        An earlier file stays where there are none: after a resume not all images were read.
 
         Args:
             path: of the file.
@@ -64,8 +64,6 @@ class RejectedImages:
         """
         entries = self.entries()
         if not entries:
-            if read is None or read >= self.num_images:
-                path.unlink(missing_ok=True)
             return
         write_rejected(path, entries)
         count = min(read or self.num_images, self.num_images)

@@ -44,11 +44,8 @@ def test_more_than_the_limit_stop_and_are_listed(rejected, tmp_path, capsys):
     rejected.report(path, 0.02, read=500)  # there are 100
     with pytest.raises(TooManyBadImages, match="2 of 99 "):
         rejected.report(path, 0.02, read=99)
-    repaired = RejectedImages(100)
-    repaired.report(path, 0.02, read=99)  # one of those may be among the rest
-    assert path.exists()
-    repaired.report(path, 0.02)
-    assert not path.exists()
+    RejectedImages(100).report(path, 0.02)
+    assert path.exists()  # after a resume not all images were read
 
 
 @pytest.mark.parametrize(
