@@ -1,22 +1,20 @@
 """Person boxes on held-out images: loss, COCO's box AP, pictures."""
 
 import functools
-import math
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 
 from multiposenet.detections import NMS_THRESHOLD, detect
 from multiposenet.detector_pipeline import DetectorSamples
-from posekit import affine, draw
+from posekit import affine
 from posekit.boxes import xyxy_to_xywh
 from posekit.datasets.read_ahead import example_batches
+from posekit.draw_boxes import draw_boxes_in_rows
 from posekit.losses import detection_loss
 from posekit.metrics.coco import CocoMetric
 from posekit.metrics.coco_truth import CocoTruth, read_truth
-from posekit.poses import Poses
 
 FIGURES = {"AP": "person_ap", "AP50": "person_ap50", "AP75": "person_ap75", "AR100": "person_ar"}
 """COCO's name -> ours."""
@@ -109,23 +107,11 @@ def draw_boxes(
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    zoom = math.ceil(400 / samples.size[0])
     examples = next(example_batches(samples, len(samples.dataset), num_images), [])
     if not examples:
         return np.full((*samples.size, 3), 255, np.uint8)
     outputs = predict_boxes(model, _stack(examples, "image"), nms_threshold)
-    skeleton = samples.dataset.skeleton
-    pictures = []
-    for i, example in enumerate(examples):
-        image = cv2.resize(example["image"], None, fx=zoom, fy=zoom)
-        shown = outputs["scores"][i] >= score
-        truth = example["boxes"], np.ones(len(example["boxes"]))
-        found = outputs["boxes"][i][shown], outputs["scores"][i][shown]
-        for boxes, scores in (truth, found):
-            keypoints = np.zeros((len(boxes), skeleton.num_keypoints, 3))
-            poses = Poses(keypoints, scores, boxes * zoom, skeleton)
-            pictures.append(draw.draw_poses(image, poses))
-    return draw.tile(pictures, columns=2)
+    return draw_boxes_in_rows(examples, outputs, samples.dataset.skeleton, score)
 
 
 @functools.lru_cache(maxsize=2)

@@ -24,7 +24,7 @@ GROUPS = (
     {"image_headers", "images", "graph_images", "video", "datasets", "augment", "crops"},
     {"colours", "convolution", "normalization", "resnet", "mobilenet", "vgg", "losses"},
     {"commands", "compute", "metrics", "weights", "backbones", "backends"}
-    | {"draw", "draw_tracks"}
+    | {"draw", "draw_boxes", "draw_tracks"}
     | {"recipes", "recipe_limits", "recipe_training", "training"}
     | {"checkpoints", "half_precision", "loop"}
     | {"export", "reloading", "warm_up", "model_files", "photos"}

@@ -1,24 +1,22 @@
 """SSD's person boxes on held-out images: loss, COCO's and VOC's box AP, pictures."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
-import cv2
 import keras
 import numpy as np
 
-from posekit import affine, draw
+from posekit import affine
 from posekit.boxes import xyxy_to_xywh
 from posekit.datasets.coco import CocoDataset
 from posekit.datasets.posetrack import PoseTrackDataset
 from posekit.datasets.read_ahead import example_batches
 from posekit.detections import Detections
+from posekit.draw_boxes import draw_boxes_in_rows
 from posekit.metrics.coco import CocoMetric
 from posekit.metrics.coco_truth import CocoTruth
 from posekit.metrics.dataset_truth import truth_of
 from posekit.metrics.voc_boxes import truths_of_coco, voc_average_precision
-from posekit.poses import Poses
 from topdown.ssd_detections import compile_detection
 from topdown.ssd_loss import ssd_loss
 from topdown.ssd_pipeline import SsdSamples
@@ -129,22 +127,11 @@ def draw_boxes(
     Returns:
         (H, W, 3) uint8 RGB; stretched as the network sees them.
     """
-    zoom, skeleton = math.ceil(400 / samples.size), samples.dataset.skeleton
     examples = next(example_batches(samples, len(samples.dataset), num_images), [])
     if not examples:
         return np.full((samples.size, samples.size, 3), 255, np.uint8)
     outputs = _run(compile_detection(model), examples)
-    pictures = []
-    for i, example in enumerate(examples):
-        image = cv2.resize(example["image"], None, fx=zoom, fy=zoom)
-        shown = outputs["scores"][i] >= score
-        truth = example["boxes"], np.ones(len(example["boxes"]))
-        found = outputs["boxes"][i][shown], outputs["scores"][i][shown]
-        for boxes, scores in (truth, found):
-            keypoints = np.zeros((len(boxes), skeleton.num_keypoints, 3))
-            poses = Poses(keypoints, scores, boxes * zoom, skeleton)
-            pictures.append(draw.draw_poses(image, poses))
-    return draw.tile(pictures, columns=2)
+    return draw_boxes_in_rows(examples, outputs, samples.dataset.skeleton, score)
 
 
 def _run(run, examples: list[dict]) -> dict[str, np.ndarray]:
