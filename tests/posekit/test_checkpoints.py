@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import json
 import random
 import resource
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from posekit.atomic_files import WriteError, remove_unfinished, replaced_file, w
 from posekit.checkpoints import (
     CheckpointError,
     assign_variables,
+    has_checkpoint,
     read_newest_checkpoint,
     variable_arrays,
     write_checkpoint,
@@ -214,3 +217,18 @@ def test_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
     assert len(names(tmp_path)) == 3
     manifest = json.loads((sorted(tmp_path.iterdir())[-1] / "manifest.json").read_text())
     assert set(manifest["sha256"]) == {"variables.npz", "state.json"}
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path, monkeypatch):
+    """Else a training would begin anew, and write over what is there."""
+    write_checkpoint(tmp_path, ARRAYS, {}, step=7)
+
+    def refuse(_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    for ask in (has_checkpoint, read_newest_checkpoint):
+        with pytest.raises(PermissionError):
+            ask(tmp_path)
+    with pytest.raises(WriteError, match="checkpoint of step 8.*before is intact"):
+        write_checkpoint(tmp_path, ARRAYS, {}, step=8)

@@ -5,7 +5,8 @@ from posekit.skeletons import COCO
 
 
 def test_truth_stands_left_and_what_was_found_above_the_score_right():
-    examples = [{"image": np.zeros((100, 60, 3), np.uint8), "boxes": np.array([[10, 10, 40, 90.0]])}]
+    boxes = np.array([[10, 10, 40, 90.0]])
+    examples = [{"image": np.zeros((100, 60, 3), np.uint8), "boxes": boxes}]
     outputs = {
         "boxes": np.array([[[20, 30, 50, 80], [0, 0, 5, 5.0]]]),
         "scores": np.array([[0.9, 0.2]]),
@@ -14,8 +15,7 @@ def test_truth_stands_left_and_what_was_found_above_the_score_right():
     assert picture.shape[0] >= 400 and picture.shape[1] >= 2 * 240
     lit = picture.any(axis=2)
     left, right = lit[:400, :240], lit[:400, -240:]
-    for part, (x1, y1, x2, y2) in ((left, (10, 10, 40, 90)), (right, (20, 30, 50, 80))):
-        # The middle of the lower edge, four times as large; within a line's width.
-        y, x = 4 * y2, 2 * (x1 + x2)
+    # The middle of the lower edge, four times as large; within a line's width.
+    for part, x, y in ((left, 100, 360), (right, 140, 320)):
         assert part[y - 6 : y + 7, x].any() and not part[y - 60 : y - 20, x].any()
     assert not right[:60, :60].any()
