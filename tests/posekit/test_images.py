@@ -10,6 +10,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from pictures import ALPHA, BITS, COLOUR, GREY, PALETTE, RGB
 from PIL import Image, ImageOps
 
 from posekit.images import (
@@ -20,14 +21,6 @@ from posekit.images import (
     is_animated,
     read_image,
 )
-
-Y, X = np.mgrid[:48, :64]
-RGB = np.stack([4 * X, 5 * Y, 2 * (X + Y)], axis=-1).astype(np.uint8)
-COLOUR = Image.fromarray(RGB)
-GREY = COLOUR.convert("L")
-PALETTE = COLOUR.quantize(200)
-BITS = GREY.convert("1")
-ALPHA = Image.fromarray((4 * X).astype(np.uint8))  # from transparent to opaque
 
 
 def encoded(image, name, **options):

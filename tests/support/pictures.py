@@ -16,7 +16,7 @@ COLOUR = Image.fromarray(RGB)
 GREY = COLOUR.convert("L")
 PALETTE = COLOUR.quantize(200)
 BITS = GREY.convert("1")
-_ALPHA = Image.fromarray((4 * X).astype(np.uint8))  # from transparent to opaque
+ALPHA = Image.fromarray((4 * X).astype(np.uint8))  # from transparent to opaque
 
 
 def encoded(image: Image.Image, name: str, **options) -> bytes:
@@ -36,7 +36,7 @@ def turned(orientation: int) -> Image.Exif:
 def with_alpha(image: Image.Image) -> Image.Image:
     """The image, transparent on the left."""
     image = image.copy()
-    image.putalpha(_ALPHA)
+    image.putalpha(ALPHA)
     return image
 
 
